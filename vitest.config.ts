@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // A test that boots a machine starts many worker threads. A process per test file keeps a crash, a leak or a
+    // thread that will not end inside that file; two at a time leave the threads some processor.
+    pool: 'forks',
+    maxWorkers: 2,
+    // Such a test imports the built package by its name ('gfp' resolves to dist) and Node itself must load it:
+    // worker threads load the same files, untransformed.
+    server: { deps: { external: [/\/dist\/(src|workers|test)\//] } },
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    retry: 0,
+    reporters: ['dot'],
+    silent: 'passed-only',
+  },
+});
