@@ -1,0 +1,112 @@
+import {
+  __GFP_COLD,
+  __GFP_COMP,
+  __GFP_DMA,
+  __GFP_DMA32,
+  __GFP_FS,
+  __GFP_HARDWALL,
+  __GFP_HIGH,
+  __GFP_HIGHMEM,
+  __GFP_IO,
+  __GFP_MOVABLE,
+  __GFP_NOFAIL,
+  __GFP_NOMEMALLOC,
+  __GFP_NORETRY,
+  __GFP_NOWARN,
+  __GFP_NO_GROW,
+  __GFP_RECLAIMABLE,
+  __GFP_REPEAT,
+  __GFP_THISNODE,
+  __GFP_WAIT,
+  __GFP_ZERO,
+  GFP_ATOMIC,
+  GFP_HIGHUSER,
+  GFP_HIGHUSER_MOVABLE,
+  GFP_KERNEL,
+  GFP_NOFS,
+  GFP_NOIO,
+  GFP_NOWAIT,
+  GFP_TEMPORARY,
+  GFP_USER,
+} from '../kernel/mm/gfp.js';
+
+/** Flags that gfp's kernel has too. Until Linux 4.6 traces wrote them without the underscores: `GFP_WAIT`. */
+const OWN_FLAGS: readonly (readonly [name: string, mask: number])[] = [
+  ['DMA', __GFP_DMA],
+  ['HIGHMEM', __GFP_HIGHMEM],
+  ['DMA32', __GFP_DMA32],
+  ['MOVABLE', __GFP_MOVABLE],
+  ['WAIT', __GFP_WAIT],
+  ['HIGH', __GFP_HIGH],
+  ['IO', __GFP_IO],
+  ['FS', __GFP_FS],
+  ['COLD', __GFP_COLD],
+  ['NOWARN', __GFP_NOWARN],
+  ['NO_GROW', __GFP_NO_GROW],
+  ['REPEAT', __GFP_REPEAT],
+  ['NOFAIL', __GFP_NOFAIL],
+  ['NORETRY', __GFP_NORETRY],
+  ['COMP', __GFP_COMP],
+  ['ZERO', __GFP_ZERO],
+  ['NOMEMALLOC', __GFP_NOMEMALLOC],
+  ['HARDWALL', __GFP_HARDWALL],
+  ['THISNODE', __GFP_THISNODE],
+  ['RECLAIMABLE', __GFP_RECLAIMABLE],
+];
+
+/** Flags that came later, by what they mean to an allocator of 2.6.24; most mean nothing to it. */
+const LATER_FLAGS: readonly (readonly [name: string, mask: number])[] = [
+  // To wait meant to reclaim directly; kswapd was always woken.
+  ['__GFP_RECLAIM', __GFP_WAIT],
+  ['__GFP_DIRECT_RECLAIM', __GFP_WAIT],
+  ['__GFP_KSWAPD_RECLAIM', 0],
+  ['__GFP_RETRY_MAYFAIL', __GFP_REPEAT],
+  ['__GFP_ACCOUNT', 0],
+  ['__GFP_ATOMIC', 0],
+  ['__GFP_CMA', 0],
+  ['__GFP_MEMALLOC', 0],
+  ['__GFP_NOLOCKDEP', 0],
+  ['__GFP_NOTRACK', 0],
+  ['__GFP_NO_KSWAPD', 0],
+  ['__GFP_NO_OBJ_EXT', 0],
+  ['__GFP_OTHER_NODE', 0],
+  ['__GFP_SKIP_KASAN', 0],
+  ['__GFP_SKIP_KASAN_POISON', 0],
+  ['__GFP_SKIP_KASAN_UNPOISON', 0],
+  ['__GFP_SKIP_ZERO', 0],
+  ['__GFP_WRITE', 0],
+  ['__GFP_ZEROTAGS', 0],
+  ['GFP_MEMALLOC', 0],
+  ['GFP_NOTRACK', 0],
+  ['GFP_NO_KSWAPD', 0],
+  ['GFP_OTHER_NODE', 0],
+];
+
+const TRANSHUGE_LIGHT = (GFP_HIGHUSER_MOVABLE | __GFP_COMP | __GFP_NOMEMALLOC | __GFP_NOWARN) & ~__GFP_WAIT;
+
+const COMPOSITES: readonly (readonly [name: string, mask: number])[] = [
+  ['GFP_NOWAIT', GFP_NOWAIT],
+  ['GFP_ATOMIC', GFP_ATOMIC],
+  ['GFP_NOIO', GFP_NOIO],
+  ['GFP_NOFS', GFP_NOFS],
+  ['GFP_KERNEL', GFP_KERNEL],
+  ['GFP_KERNEL_ACCOUNT', GFP_KERNEL],
+  ['GFP_TEMPORARY', GFP_TEMPORARY],
+  ['GFP_USER', GFP_USER],
+  ['GFP_HIGHUSER', GFP_HIGHUSER],
+  ['GFP_HIGHUSER_MOVABLE', GFP_HIGHUSER_MOVABLE],
+  ['GFP_TRANSHUGE_LIGHT', TRANSHUGE_LIGHT],
+  ['GFP_TRANSHUGE', TRANSHUGE_LIGHT | __GFP_WAIT],
+  // An empty mask.
+  ['none', 0],
+  ['0', 0],
+  ['0x0', 0],
+];
+
+/** The mask in gfp's own bits (those of Linux 2.6.24) of every flag name that a trace may use. */
+export const gfpNames: ReadonlyMap<string, number> = new Map([
+  ...OWN_FLAGS.map(([name, mask]) => [`GFP_${name}`, mask] as const),
+  ...OWN_FLAGS.map(([name, mask]) => [`__GFP_${name}`, mask] as const),
+  ...LATER_FLAGS,
+  ...COMPOSITES,
+]);
