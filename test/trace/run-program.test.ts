@@ -157,12 +157,12 @@ async function runOnThreads(task: ReplayTask, state: Int32Array, frames: Int32Ar
   return Promise.all(answers);
 }
 
-/** A trace in which nearly every page is freed on another CPU than it was allocated on. */
+/** A trace in which every page is freed on the CPU after the one that allocated it. */
 function crossingBatch(cpus: number, pages: number): ProgramBatch {
   const compiler = new ProgramCompiler(cpus);
   for (let pfn = 0; pfn < pages; pfn++) {
     compiler.alloc(pfn % cpus, pfn, 0, 0);
-    if (pfn >= 8) compiler.free((pfn * 7 + 1) % cpus, pfn - 8);
+    if (pfn >= 8) compiler.free((pfn - 8 + 1) % cpus, pfn - 8);
   }
   return compiler.takeBatch();
 }
