@@ -171,7 +171,7 @@ function freeFrames(k: Cpu, data: number, phys: number, size: number, caller: st
   if (free < end) BUG(k, `${caller}: frame ${free} is free already`);
   clearBits(i32, map, start - base, end - base);
   if (start < i32[data + AT.last_success]) i32[data + AT.last_success] = start;
-  // A page that is free again has no tail to go on in. (2.6.24 forgets this, and can hand out a part of it twice.)
+  // A page that is free again has no tail to go on in.
   const last = i32[data + AT.last_pos];
   if (last >= start && last < end) i32[data + AT.last_offset] = 0;
 }
