@@ -1,0 +1,25 @@
+import type { DebugSwitches } from '../arch/hardware.js';
+import type { ConfigField } from './config-field.js';
+
+const SWITCHES = ['locks', 'sleep', 'pageOwner', 'vm'] as const;
+
+const LOCK_HOLD_LIMIT_MS = 1000;
+/** About a quarter of an hour. Milliseconds. */
+const MAX_LOCK_HOLD_LIMIT_MS = 1_000_000;
+
+/** Reads the debug switches: a boolean for all of them, or one by one. */
+export function readDebug(field: ConfigField): DebugSwitches | null {
+  if (!field.isGiven || typeof field.value === 'boolean') return allSwitches(field.value === true);
+  const fields = field.object([...SWITCHES, 'lockHoldLimitMs'], `{ "locks": true }, or a boolean`);
+  if (fields === null) return null;
+  const values = SWITCHES.map((name) => (fields[name].isGiven ? fields[name].boolean() : false));
+  const { lockHoldLimitMs: limit } = fields;
+  const lockHoldLimitMs = limit.isGiven ? limit.integer(1, MAX_LOCK_HOLD_LIMIT_MS) : LOCK_HOLD_LIMIT_MS;
+  if (values.includes(null) || lockHoldLimitMs === null) return null;
+  const [locks, sleep, pageOwner, vm] = values as boolean[];
+  return { locks, sleep, pageOwner, vm, lockHoldLimitMs };
+}
+
+function allSwitches(on: boolean): DebugSwitches {
+  return { locks: on, sleep: on, pageOwner: on, vm: on, lockHoldLimitMs: LOCK_HOLD_LIMIT_MS };
+}
