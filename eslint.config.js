@@ -9,6 +9,7 @@ import tseslint from 'typescript-eslint';
 const floors = [
   ['image'],
   ['arch'],
+  ['kernel/core'],
   ['kernel/sync'],
   ['kernel/cpu'],
   ['kernel/mm'],
