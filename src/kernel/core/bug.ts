@@ -1,0 +1,68 @@
+import { callTrace } from './call-trace.js';
+import type { Cpu } from './cpu.js';
+import { CPU_AREA } from './cpu-area.js';
+import { KernelBug, KernelOops, KernelPanic } from './errors.js';
+import { irqs_disabled } from './irqflags.js';
+import { KERNEL, SYSTEM_PANIC } from './kernel-data.js';
+import { COMM_BYTES } from './limits.js';
+import { heldLocks } from './lock-report.js';
+import { in_irq, in_softirq, preempt_count } from './preempt.js';
+import { printk } from './printk.js';
+
+/** The kernel was misused and this function cannot go on: reports and throws (kernel rule K6). */
+export function BUG(k: Cpu, message: string): never {
+  const report = write(k, `kernel BUG: ${message}`);
+  throw new KernelBug(message, report);
+}
+
+/** {@link BUG} if the condition holds. */
+export function BUG_ON(k: Cpu, condition: boolean, message: string): void {
+  if (condition) BUG(k, message);
+}
+
+/** An access to an address that maps to nothing: reports and throws. */
+export function oops(k: Cpu, message: string): never {
+  const report = write(k, message);
+  throw new KernelOops(message, report);
+}
+
+/** Something is wrong, but this function can go on: reports. */
+export function WARN(k: Cpu, message: string): void {
+  write(k, message);
+}
+
+/** Stops the whole machine: reports, and every CPU ends at its next wait or poll. */
+export function panic(k: Cpu, message: string): never {
+  const text = `Kernel panic - not syncing: ${message}`;
+  k.i32[KERNEL.panic_cpu] = k.cpu;
+  Atomics.store(k.i32, KERNEL.system_state, SYSTEM_PANIC);
+  write(k, text);
+  throw new KernelPanic(text);
+}
+
+/** The running task's name. */
+export function currentComm(k: Cpu): string {
+  return k.image.readText((k.area + CPU_AREA.at.comm) * 4, COMM_BYTES);
+}
+
+/** Logs a message with all that helps to understand it: CPU, task, context, locks held and the call trace. */
+function write(k: Cpu, message: string): string {
+  const { i32, area } = k;
+  const context = in_irq(k) ? 'hardirq' : in_softirq(k) ? 'softirq' : 'process';
+  const count = preempt_count(k).toString(16).padStart(8, '0');
+  const locks: string[] = [];
+  for (const lock of heldLocks(k, k.cpu)) locks.push(k.nameOf(lock));
+  const report = [
+    '------------[ cut here ]------------',
+    message,
+    `CPU: ${k.cpu} PID: ${i32[area + CPU_AREA.at.pid]} comm: ${currentComm(k)} context: ${context} ` +
+      `preempt_count: ${count} irqs: ${irqs_disabled(k) ? 'off' : 'on'}`,
+    `locks held: ${locks.length === 0 ? 'none' : locks.join(', ')}`,
+    'Call Trace:',
+    callTrace(2),
+    '---[ end trace ]---',
+  ].join('\n');
+  printk(k, report);
+  k.platform.report(report);
+  return report;
+}

@@ -1,0 +1,31 @@
+/** Call traces, taken from the JavaScript stack: kernel functions carry their Linux names. */
+
+/** Frames of a trace; deeper ones add little. */
+const MAX_FRAMES = 12;
+
+const FRAME = /^\s*at (?:(?:async )?(?<name>[^\s(]+) )?.*?(?<file>[^/\\() ]+):(?<line>\d+):\d+\)?$/;
+
+/**
+ * The functions that led here, innermost first, a line each: ` [<page-alloc.ts:120>] alloc_pages`.
+ *
+ * @param skip innermost frames to leave out, besides this function itself
+ */
+export function callTrace(skip = 0): string {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = MAX_FRAMES + skip + 2;
+  const stack = new Error().stack ?? '';
+  Error.stackTraceLimit = limit;
+  return formatStack(stack, skip + 1);
+}
+
+/** A JavaScript stack as a kernel call trace; `skip` frames are left out. */
+export function formatStack(stack: string, skip: number): string {
+  const lines: string[] = [];
+  for (const line of stack.split('\n')) {
+    const frame = FRAME.exec(line)?.groups;
+    if (frame?.file === undefined || frame.file.startsWith('node:')) continue;
+    const name = (frame.name ?? '<anonymous>').replace(/^(Module|Object|Kernel)\./, '');
+    lines.push(` [<${frame.file}:${frame.line ?? '?'}>] ${name}`);
+  }
+  return lines.slice(skip, skip + MAX_FRAMES).join('\n');
+}

@@ -1,0 +1,71 @@
+import { array, bytes, double, lineStart, struct, word } from '../../image/struct.js';
+import { COMM_BYTES, MAX_LOCKS_HELD, NODEMASK_WORDS } from './limits.js';
+
+/**
+ * The area of one CPU, in memory of its node. The first line is where CPUs meet; everything behind it belongs to
+ * the CPU alone: whoever *is* the CPU (its `owner`) reads and writes it with plain accesses.
+ */
+export const CPU_AREA = struct('cpu_area', {
+  /**
+   * The right to be this CPU: 0 when it is idle, else the number of the thread that executes as it. Taken by
+   * compareExchange from 0, given back by `Atomics.store`. Waited on.
+   */
+  owner: word,
+  /** Not 0 while the console wants the idle CPU (to stop, audit or unplug it): threads then leave it. Atomics. */
+  claim: word,
+  /** Pending interrupts, a bit each (`IRQ_*`). Raised by `Atomics.or` from anywhere, taken by the CPU itself. */
+  pending: word,
+  /** CPU_DEAD, CPU_OFFLINE or CPU_ONLINE. Changed by the console while it owns the CPU. Atomics. */
+  state: word,
+  /** The lock word this CPU sleeps on, or 0, so that an interrupt can wake it. Atomics. */
+  waitingOn: word,
+
+  privateStart: lineStart,
+  /** Preemption depth, softirq and hardirq counts; layout in `preempt.ts`. */
+  preempt_count: word,
+  /** 1 while interrupts are disabled on this CPU. */
+  irqs_disabled: word,
+  /** A page on its way between a page list of this CPU and a caller: what a thread's death would lose. */
+  pageInTransit: word,
+  /** Flags of the running task (`PF_*`). */
+  task_flags: word,
+  /** Memory policy of the running task: mode, preferred node, next node to interleave. */
+  mempolicy: word,
+  policy_node: word,
+  il_next: word,
+  /** Word index of the zonelist of MPOL_BIND. */
+  bind_zonelist: word,
+  policy_nodes: array(word, NODEMASK_WORDS),
+  /** Cpuset of the running task: its allowed nodes, and those of the nearest exclusive ancestor. */
+  mems_allowed: array(word, NODEMASK_WORDS),
+  mems_exclusive: array(word, NODEMASK_WORDS),
+  pid: word,
+  comm: bytes(COMM_BYTES),
+  /** Seed of the might_sleep and printk rate limits: time of the last report, in milliseconds. */
+  last_sleep_report: word,
+  /** Pages freed on this CPU (event PGFREE). */
+  pgfree: double,
+  /** Allocations of order > 0: calls and pages, by zone type (order 0 is counted in the page sets). */
+  pgalloc_calls: array(double, 5),
+  pgalloc_pages: array(double, 5),
+
+  heldStart: lineStart,
+  /** Locks held, innermost last; the last one may still be waited for. Read by others after this CPU's death. */
+  locks_held: word,
+  held: array(word, MAX_LOCKS_HELD),
+  /** For each held lock: when it was taken (milliseconds, wraps) and the trace of where; only with debug.locks. */
+  held_since: array(word, MAX_LOCKS_HELD),
+  held_trace: array(word, MAX_LOCKS_HELD),
+  end: lineStart,
+});
+
+export const CPU_OFFLINE = 0;
+export const CPU_ONLINE = 1;
+export const CPU_DEAD = 2;
+
+/** Another CPU wants a function called here (CALL_FUNCTION_VECTOR). */
+export const IRQ_CALL_FUNCTION = 1;
+/** The console wants the CPU: leave it at the next point where it may be preempted. */
+export const IRQ_STOP = 2;
+/** The clock tick: fold statistics. */
+export const IRQ_TICK = 4;

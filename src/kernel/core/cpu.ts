@@ -1,0 +1,37 @@
+import type { AddressSpace } from '../../arch/address-space.js';
+import type { MemoryImage } from '../../image/memory-image.js';
+import type { Platform } from './platform.js';
+
+/**
+ * What a kernel function knows: the memory, the host behind it, and which CPU it runs on. Every kernel function
+ * takes it as its first argument. There is one implementation, `Kernel` in `src/kernel/kernel.ts`, so that the
+ * engine sees one shape; floors below it see only what they may use.
+ */
+export interface Cpu {
+  readonly image: MemoryImage;
+  readonly i32: Int32Array;
+  readonly u32: Uint32Array;
+  readonly u16: Uint16Array;
+  readonly u8: Uint8Array;
+  readonly f64: Float64Array;
+  readonly platform: Platform;
+  readonly space: AddressSpace;
+  /** The `DEBUG_*` bits, copied from the image at attach: constant, and cheaper to test here. */
+  readonly debug: number;
+
+  /** smp_processor_id(). Changes only in schedule(). */
+  readonly cpu: number;
+  /** numa_node_id(). */
+  readonly node: number;
+  /** Word index of this CPU's area. */
+  readonly area: number;
+
+  /** Serves the pending interrupts of this CPU; interrupts are enabled. */
+  do_IRQ(): void;
+  /** Calls the kernel or module function with this symbol number on this CPU. */
+  call(symbol: number, info: number): void;
+  /** What lies at a word index of the image, for reports: `node 0, zone Normal, lock`. */
+  nameOf(index: number): string;
+  /** The kernel as another CPU sees it, for a thread that has taken that CPU's place while it is idle. */
+  as(cpu: number): Cpu;
+}

@@ -1,0 +1,28 @@
+/** What kernel code throws. The text is the first line of the report; the report itself is in the kernel log. */
+
+/** A BUG: the kernel found itself misused. The running function is over; the machine goes on. */
+export class KernelBug extends Error {
+  override name = 'KernelBug';
+  /** The whole report, as printed into the kernel log. */
+  readonly report: string;
+
+  constructor(message: string, report: string) {
+    super(message);
+    this.report = report;
+  }
+}
+
+/** An access to an address that maps to nothing. */
+export class KernelOops extends KernelBug {
+  override name = 'KernelOops';
+}
+
+/** The whole machine stopped. Thrown on every CPU that notices. */
+export class KernelPanic extends Error {
+  override name = 'KernelPanic';
+}
+
+/** The machine was halted while this function ran. */
+export class MachineHalted extends Error {
+  override name = 'MachineHalted';
+}

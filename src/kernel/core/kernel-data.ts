@@ -1,0 +1,150 @@
+import { NR_MEM_SECTIONS } from '../../arch/page.js';
+import { MAX_NR_ZONES } from '../../arch/address-space.js';
+import { array, bytes, lineStart, struct, word, WORD_BYTES } from '../../image/struct.js';
+import { CPU_AREA } from './cpu-area.js';
+import {
+  COMM_BYTES,
+  CPUMASK_WORDS,
+  LOG_BUF_BYTES,
+  MAX_LOCK_CLASSES,
+  MAX_MODULE_SYMBOLS,
+  MAX_NUMNODES,
+  MODULE_SYMBOL_BYTES,
+  NODEMASK_WORDS,
+  NR_CPUS,
+} from './limits.js';
+
+/**
+ * The kernel's static data: what a real kernel has in .data and .bss. It lies where the kernel image lies, at
+ * physical 1 MiB, so its fields have absolute word indices (`KERNEL.*`) and nobody needs a pointer to find them.
+ */
+const KERNEL_DATA = struct('kernel', {
+  /** SYSTEM_*: written by the boot CPU, by the console at halt, and once by whoever panics. Atomics. */
+  system_state: word,
+  /** CPU that panicked. Written before `system_state` becomes SYSTEM_PANIC. */
+  panic_cpu: word,
+  /** Constant after boot. */
+  nr_cpus: word,
+  nr_nodes: word,
+  /** The `DEBUG_*` bits. Constant after boot. */
+  debug: word,
+  lock_hold_limit_ms: word,
+
+  /** Bit maps; `possible` is constant, the others change with Atomics. */
+  cpu_possible_map: array(word, CPUMASK_WORDS),
+  cpu_online_map: array(word, CPUMASK_WORDS),
+  /** Nodes with memory. Constant after boot. */
+  node_memory_map: array(word, NODEMASK_WORDS),
+  /** Word index of each CPU's area (the last is the console's), of each node's pg_data_t; node of each CPU. Constant after boot. */
+  cpu_area: array(word, NR_CPUS + 1),
+  cpu_node: array(word, NR_CPUS),
+  node_data: array(word, MAX_NUMNODES),
+  /** Distances, a byte each: `u8[node_distance * 4 + from * MAX_NUMNODES + to]`. Constant after boot. */
+  node_distance: bytes(MAX_NUMNODES * MAX_NUMNODES),
+
+  /** For each section: word index of its memory, minus nothing; -1 where no memory is. Constant after boot. */
+  section_memory: array(word, NR_MEM_SECTIONS),
+  /** For each section: word index that the struct page of frame 0 would have. 0: no memory map. Constant after boot. */
+  section_mem_map: array(word, NR_MEM_SECTIONS),
+  /** For each section: word index that the page_owner record of frame 0 would have; 0 without debug.pageOwner. */
+  section_owner: array(word, NR_MEM_SECTIONS),
+  /** Zone of a page: indexed by `flags >>> PG_ZONE_SHIFT`; 0 where there is no such zone. Constant after boot. */
+  zone_table: array(word, MAX_NUMNODES * 8),
+  /** First frame after the highest RAM; number of frames managed by zones (vm_total_pages). */
+  max_pfn: word,
+  /** First frame above low memory. */
+  max_low_pfn: word,
+  vm_total_pages: word,
+  totalram_pages: word,
+  totalreserve_pages: word,
+
+  /** Tunables (sysctl vm.*). Written by the console, with every CPU stopped. */
+  min_free_kbytes: word,
+  lowmem_reserve_ratio: array(word, MAX_NR_ZONES),
+  percpu_pagelist_fraction: word,
+  numa_zonelist_order: word,
+  page_group_by_mobility_disabled: word,
+  /** 3 with grouping by mobility, 0 without: masks the migrate type of a request. Constant after boot. */
+  migrate_mask: word,
+  pageblock_order: word,
+  number_of_cpusets: word,
+
+  /** Boot allocator: 1 until free_all_bootmem. Word index of each node's bootmem_data. Boot CPU only. */
+  bootmem_active: word,
+  bootmem_data: array(word, MAX_NUMNODES),
+  /** First word behind the kernel's static data, as a byte address: where the boot allocator may begin. */
+  kernel_end: word,
+
+  lockStart: lineStart,
+  /** Protects the log ring. Taken with interrupts disabled; the innermost lock of all. */
+  logbuf_lock: word,
+  /** Bytes ever written to the log; the ring holds the last LOG_BUF_BYTES. Under logbuf_lock. */
+  log_end: word,
+  /** printk_ratelimit: tokens used (in milliseconds), the time of the last call, messages dropped. Under logbuf_lock. */
+  ratelimit_used: word,
+  ratelimit_last: word,
+  ratelimit_missed: word,
+
+  callStart: lineStart,
+  /** smp_call_function: one call at a time, under call_lock. `call_todo` is a bit per CPU, cleared by Atomics. */
+  call_lock: array(word, 2),
+  call_function: word,
+  call_info: word,
+  call_waiting: word,
+  call_todo: array(word, CPUMASK_WORDS),
+  /** CPUs that have not finished yet. Atomics; waited on. */
+  call_unfinished: word,
+
+  symbolStart: lineStart,
+  /** Functions of modules that can be called by number. Under symbol_lock; an entry never changes again. */
+  symbol_lock: word,
+  nr_module_symbols: word,
+  module_symbols: array(bytes(MODULE_SYMBOL_BYTES), MAX_MODULE_SYMBOLS),
+
+  lockdepStart: lineStart,
+  /** Lock classes: names, and for each class a bit per class that was taken while it was held. Under lockdep_lock. */
+  lockdep_lock: word,
+  nr_lock_classes: word,
+  lock_class_names: array(bytes(COMM_BYTES * 2), MAX_LOCK_CLASSES),
+  lock_order: array(word, (MAX_LOCK_CLASSES * MAX_LOCK_CLASSES) / 32),
+  /** Traces of where an order was first seen: handles into the stack depot, per pair; only with debug.locks. */
+  lock_order_trace: array(word, MAX_LOCK_CLASSES * MAX_LOCK_CLASSES),
+
+  /** Call traces, stored once each. `depot` is the word index of the table, 0 without debugging. */
+  depot_lock: word,
+  depot: word,
+  depot_end: word,
+
+  bootAreaStart: lineStart,
+  /** The area of the boot CPU until the per-CPU areas exist. */
+  boot_cpu_area: CPU_AREA,
+  log_buf: bytes(LOG_BUF_BYTES),
+});
+
+/** Physical address of the kernel image; the first section always begins at physical and image offset 0. */
+export const KERNEL_START = 0x100000;
+/** First byte behind the kernel's static data. */
+export const KERNEL_END = KERNEL_START + KERNEL_DATA.words * WORD_BYTES;
+
+const BASE = KERNEL_START / WORD_BYTES;
+
+/** Absolute word indices of the kernel's static data. */
+export const KERNEL = Object.fromEntries(
+  Object.entries(KERNEL_DATA.at).map(([name, offset]) => [name, BASE + offset]),
+) as typeof KERNEL_DATA.at;
+
+/** The name of a word of the kernel's static data, or undefined when the word lies elsewhere. */
+export function kernelDataName(index: number): string | undefined {
+  const offset = index - BASE;
+  return offset >= 0 && offset < KERNEL_DATA.words ? KERNEL_DATA.nameAt(offset).slice(1) : undefined;
+}
+
+export const SYSTEM_BOOTING = 0;
+export const SYSTEM_RUNNING = 1;
+export const SYSTEM_HALTED = 2;
+export const SYSTEM_PANIC = 3;
+
+export const DEBUG_LOCKS = 1;
+export const DEBUG_SLEEP = 2;
+export const DEBUG_PAGE_OWNER = 4;
+export const DEBUG_VM = 8;

@@ -1,0 +1,21 @@
+/** Limits of the kernel's static tables. */
+
+/** CPUs a machine can have. */
+export const NR_CPUS = 256;
+/** Nodes a machine can have (CONFIG_NODES_SHIFT 6). */
+export const MAX_NUMNODES = 64;
+/** Words of a CPU or node bit map. */
+export const CPUMASK_WORDS = NR_CPUS / 32;
+export const NODEMASK_WORDS = MAX_NUMNODES / 32;
+/** Locks one CPU can hold at a time. */
+export const MAX_LOCKS_HELD = 16;
+/** Lock classes the order checker tells apart. */
+export const MAX_LOCK_CLASSES = 64;
+/** Bytes of a task's or lock class's name (TASK_COMM_LEN). */
+export const COMM_BYTES = 16;
+/** Bytes of the kernel log ring (LOG_BUF_LEN). */
+export const LOG_BUF_BYTES = 1 << 17;
+/** Functions of loaded modules that can be called by number. */
+export const MAX_MODULE_SYMBOLS = 256;
+/** Bytes of a module symbol's text: `name@url`. */
+export const MODULE_SYMBOL_BYTES = 512;

@@ -1,0 +1,47 @@
+/**
+ * All that the kernel needs of the world outside its memory. Threads are one implementation; an explorer of
+ * interleavings and a virtual-time engine are others. Nothing else in `src/kernel` may reach the host.
+ *
+ * Words are word indices of the image.
+ */
+export interface Platform {
+  /** Identifies the calling thread in the image's owner words; positive, below 2^15, unique in the machine. */
+  readonly thread: number;
+
+  /**
+   * Blocks while the word equals `value`, until somebody notifies it or the time is over, whichever comes first.
+   * May also return for no reason: callers loop.
+   */
+  wait(word: number, value: number, milliseconds: number): void;
+
+  /** Wakes up to `count` threads that wait on the word. */
+  notify(word: number, count: number): void;
+
+  /** A hint inside a spin loop: this thread can only go on when the word changes. */
+  relax(word: number): void;
+
+  /** Monotonic time in milliseconds, with fractions. */
+  now(): number;
+
+  /**
+   * The pending interrupts of a CPU, given its `pending` word. Called wherever the kernel could be interrupted,
+   * so an engine can raise an interrupt here.
+   */
+  poll(word: number): number;
+
+  /** Hands a report (BUG, WARN, oops, panic) to whoever runs the machine, besides the kernel log. */
+  report(text: string): void;
+
+  /**
+   * The exported function `name` of the module `url`, for a call by number across CPUs.
+   *
+   * @throws Error when there is no such module or export
+   */
+  load(url: string, name: string): ModuleFunction;
+}
+
+/** A module's function that the kernel calls on a CPU, with that CPU's kernel and one number. */
+export type ModuleFunction = (k: unknown, info: number) => void;
+
+/** Waits of unknown length are cut into pieces of this many milliseconds, so that a panic or a death is noticed. */
+export const WAIT_SLICE_MS = 50;

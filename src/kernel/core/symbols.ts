@@ -1,0 +1,7 @@
+/**
+ * Symbol numbers of kernel functions: what a function pointer in the image is. Numbers below
+ * {@link FIRST_MODULE_SYMBOL} are the kernel's own; modules get theirs when they ask (see `module-symbols.ts`).
+ */
+export const SYM_DRAIN_LOCAL_PAGES = 1;
+export const SYM_REFRESH_CPU_VM_STATS = 2;
+export const FIRST_MODULE_SYMBOL = 1024;

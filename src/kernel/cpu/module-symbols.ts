@@ -1,0 +1,61 @@
+import { BUG, BUG_ON } from '../core/bug.js';
+import type { Cpu } from '../core/cpu.js';
+import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
+import { KERNEL } from '../core/kernel-data.js';
+import { MAX_MODULE_SYMBOLS, MODULE_SYMBOL_BYTES } from '../core/limits.js';
+import { rawLock, rawUnlock } from '../core/raw-lock.js';
+import { FIRST_MODULE_SYMBOL } from '../core/symbols.js';
+
+/**
+ * Functions of modules, by number: the image holds `name@url` for each, so that any thread can load and call it.
+ */
+
+/**
+ * The number of a module's exported function, registered on first use. Any context; not on fast paths.
+ *
+ * @param url the module's `import.meta.url`
+ * @param name of the export
+ * @throws KernelBug when the text is too long or the table is full
+ */
+export function module_symbol(k: Cpu, url: string, name: string): number {
+  const text = `${name}@${url}`;
+  BUG_ON(
+    k,
+    text.length >= MODULE_SYMBOL_BYTES,
+    `module symbol longer than ${MODULE_SYMBOL_BYTES} bytes: ${text}`,
+  );
+  const flags = local_irq_save(k);
+  rawLock(k, KERNEL.symbol_lock);
+  const index = findOrAdd(k, text);
+  rawUnlock(k, KERNEL.symbol_lock);
+  local_irq_restore(k, flags);
+  BUG_ON(k, index < 0, `more than ${MAX_MODULE_SYMBOLS} module symbols`);
+  return FIRST_MODULE_SYMBOL + index;
+}
+
+/**
+ * What a module symbol stands for.
+ *
+ * @throws KernelBug when nothing was registered under the number
+ */
+export function moduleSymbolText(k: Cpu, symbol: number): { name: string; url: string } {
+  const index = symbol - FIRST_MODULE_SYMBOL;
+  if (!(index >= 0 && index < Atomics.load(k.i32, KERNEL.nr_module_symbols)))
+    BUG(k, `no function has symbol ${symbol}`);
+  const text = k.image.readText(startOf(index), MODULE_SYMBOL_BYTES);
+  const at = text.indexOf('@');
+  return { name: text.slice(0, at), url: text.slice(at + 1) };
+}
+
+function findOrAdd(k: Cpu, text: string): number {
+  const count = k.i32[KERNEL.nr_module_symbols];
+  for (let i = 0; i < count; i++) if (k.image.readText(startOf(i), MODULE_SYMBOL_BYTES) === text) return i;
+  if (count === MAX_MODULE_SYMBOLS) return -1;
+  k.image.writeText(startOf(count), MODULE_SYMBOL_BYTES, text);
+  Atomics.store(k.i32, KERNEL.nr_module_symbols, count + 1);
+  return count;
+}
+
+function startOf(index: number): number {
+  return KERNEL.module_symbols * 4 + index * MODULE_SYMBOL_BYTES;
+}
