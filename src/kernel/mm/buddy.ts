@@ -141,7 +141,7 @@ function steal(
   const pageblockOrder = i32[PAGEBLOCK_ORDER];
   const pfn = (link - LRU - i32[zone + MEM_MAP]) >> STRUCT_SHIFT;
   let remainder = type;
-  if (current >= pageblockOrder / 2 || wanted === MIGRATE_RECLAIMABLE) {
+  if (current >= pageblockOrder >> 1 || wanted === MIGRATE_RECLAIMABLE) {
     const moved = move_freepages_block(k, zone, pfn, wanted);
     if (moved >= 1 << (pageblockOrder - 1)) set_pageblock_migratetype(k, zone, pfn, wanted);
     remainder = wanted;
