@@ -1,4 +1,4 @@
-import { BUG_ON } from '../core/bug.js';
+import { BUG_ON, WARN } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { DEBUG_VM, KERNEL } from '../core/kernel-data.js';
 import { bad_page } from './bad-page.js';
@@ -45,6 +45,8 @@ const FALLBACKS = [
   [MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE],
   [MIGRATE_UNMOVABLE, MIGRATE_MOVABLE],
   [MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE],
+  // A mask with both mobility flags, which is a mistake, asks for the reserve itself.
+  [],
 ] as const;
 
 /** The migrate type of the pageblock that a frame is in. Any context: a deliberate race with its change. */
@@ -62,12 +64,20 @@ export function set_pageblock_migratetype(k: Cpu, zone: number, pfn: number, typ
  * Takes a block out of the free lists.
  *
  * @param order of the block
- * @param type migrate type, below MIGRATE_RESERVE
+ * @param type migrate type, at most MIGRATE_RESERVE: that is what a mask with both mobility flags means
  * @returns the first frame, or 0 when the zone has none
  */
 export function __rmqueue(k: Cpu, zone: number, order: number, type: number): number {
   const pfn = __rmqueue_smallest(k, zone, order, type);
   return pfn !== 0 ? pfn : __rmqueue_fallback(k, zone, order, type);
+}
+
+/**
+ * Reports a mask with both mobility flags: it asks for the reserve, as in the kernel. Called before zone->lock is
+ * taken.
+ */
+export function checkMobility(k: Cpu, type: number): void {
+  if (type === MIGRATE_RESERVE) WARN(k, 'allocation mask with both __GFP_MOVABLE and __GFP_RECLAIMABLE');
 }
 
 /** Takes the smallest block that fits from the lists of one type, splitting it. */

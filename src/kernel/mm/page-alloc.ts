@@ -9,7 +9,7 @@ import { checkRunning } from '../core/system-state.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
 import { frameWord, virt_addr_valid, virt_to_page } from './address.js';
 import { ALLOC_BAD_FLAGS, bad_page, FREE_BAD_FLAGS } from './bad-page.js';
-import { __free_one_page, __rmqueue } from './buddy.js';
+import { __free_one_page, __rmqueue, checkMobility } from './buddy.js';
 import { prep_compound_page } from './compound.js';
 import { cpuset_zone_allowed_softwall } from './cpuset.js';
 import {
@@ -226,6 +226,7 @@ function buffered_rmqueue(k: Cpu, preferred: number, zone: number, order: number
 /** A block of order > 0, straight from the buddy system. */
 function rmqueueBlock(k: Cpu, preferred: number, zone: number, order: number, gfp_mask: gfp_t): number {
   const type = allocflags_to_migratetype(k.i32, gfp_mask);
+  checkMobility(k, type);
   for (;;) {
     const flags = local_irq_save(k);
     spin_lock(k, zone + ZONE_LOCK);

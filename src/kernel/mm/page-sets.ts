@@ -2,7 +2,7 @@ import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
 import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
-import { __free_one_page, __rmqueue, get_pageblock_migratetype } from './buddy.js';
+import { __free_one_page, __rmqueue, checkMobility, get_pageblock_migratetype } from './buddy.js';
 import { list_add, list_del } from './list.js';
 import { PAGE, PAGE_STRUCT_SHIFT } from './page.js';
 import { PCP_COLD, PCP_HOT, PER_CPU_PAGES, ZONE, populatedZones } from './zone.js';
@@ -73,6 +73,7 @@ export function putPage(k: Cpu, zone: number, page: number, pfn: number, cold: n
 /** Fetches a batch; the link of the first page that came, or 0. */
 function refill(k: Cpu, zone: number, pcp: number, type: number): number {
   const { i32 } = k;
+  checkMobility(k, type);
   const added = rmqueue_bulk(k, zone, i32[pcp + PCP_BATCH], pcp + PCP_LIST, type);
   if (added === 0) return 0;
   i32[pcp + PCP_COUNT] += added;
