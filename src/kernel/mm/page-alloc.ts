@@ -19,6 +19,7 @@ import {
   __GFP_HIGH,
   __GFP_NOFAIL,
   __GFP_NOMEMALLOC,
+  __GFP_NORETRY,
   __GFP_NOWARN,
   __GFP_WAIT,
   __GFP_ZERO,
@@ -312,7 +313,8 @@ function allocSlowPath(k: Cpu, gfp_mask: gfp_t, order: number, zonelist: number)
       }
     }
     // Direct reclaim, the drain of all per-CPU lists after it, and the OOM killer belong here.
-    if ((gfp_mask & WAIT_BIT) === 0 || (gfp_mask & __GFP_NOFAIL) === 0) break;
+    // NORETRY wins over NOFAIL.
+    if ((gfp_mask & WAIT_BIT) === 0 || (gfp_mask & (__GFP_NOFAIL | __GFP_NORETRY)) !== __GFP_NOFAIL) break;
     waitForMemory(k);
   }
   if ((gfp_mask & __GFP_NOWARN) === 0) warn_alloc_failed(k, gfp_mask, order);
