@@ -25,6 +25,8 @@ export const CPU_AREA = struct('cpu_area', {
   preempt_count: word,
   /** 1 while interrupts are disabled on this CPU. */
   irqs_disabled: word,
+  /** 1 while this CPU serves a call from another one. */
+  in_call: word,
   /** A page on its way between a page list of this CPU and a caller: what a thread's death would lose. */
   pageInTransit: word,
   /** Flags of the running task (`PF_*`). */

@@ -48,9 +48,10 @@ export function ownsCpu(k: Cpu): boolean {
   return Atomics.load(k.i32, k.area + OWNER) === k.platform.thread;
 }
 
-/** The thread that is a CPU, 0 when it is idle. Any thread. */
-export function cpuOwner(k: Cpu, cpu: number): number {
-  return Atomics.load(k.i32, k.i32[KERNEL.cpu_area + cpu] + OWNER);
+/** Takes a CPU from a thread that is dead; whether the thread was that CPU. Console only. */
+export function takeOverCpu(k: Cpu, cpu: number, thread: number): boolean {
+  const owner = k.i32[KERNEL.cpu_area + cpu] + OWNER;
+  return Atomics.compareExchange(k.i32, owner, thread, k.platform.thread) === thread;
 }
 
 /** Lets whoever claimed the CPU have it, and goes on when it comes back. Process context, preemption enabled. */
@@ -79,8 +80,11 @@ export function claimCpu(k: Cpu, cpu: number): void {
 
 /** Takes a claimed CPU if it is free by now. Console only. */
 export function takeClaimedCpu(k: Cpu, cpu: number): boolean {
-  const owner = k.i32[KERNEL.cpu_area + cpu] + OWNER;
-  return Atomics.compareExchange(k.i32, owner, 0, k.platform.thread) === 0;
+  const area = k.i32[KERNEL.cpu_area + cpu];
+  if (Atomics.compareExchange(k.i32, area + OWNER, 0, k.platform.thread) !== 0) return false;
+  // The request is met; whoever acts as the CPU now must not obey it again.
+  Atomics.and(k.i32, area + CPU_AREA.at.pending, ~IRQ_STOP);
+  return true;
 }
 
 /** Ends a claim, whether the CPU was taken or not. Console only. */

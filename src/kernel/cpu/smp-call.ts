@@ -1,6 +1,6 @@
 import { BUG_ON, WARN } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
-import { IRQ_CALL_FUNCTION, IRQ_STOP } from '../core/cpu-area.js';
+import { CPU_AREA, IRQ_CALL_FUNCTION, IRQ_STOP } from '../core/cpu-area.js';
 import { cpu_online } from '../core/cpu-mask.js';
 import { irqs_disabled, local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { KERNEL } from '../core/kernel-data.js';
@@ -17,6 +17,8 @@ import { borrowIdleCpu, releaseCpu } from './ownership.js';
  *
  * A CPU that is idle has no thread that would notice; the caller takes its place and serves the interrupt as it.
  */
+
+const IN_CALL = CPU_AREA.at.in_call;
 
 /** A CPU that has not answered for so long is reported. Milliseconds. */
 const ANSWER_LIMIT_MS = 5000;
@@ -96,10 +98,22 @@ export function handleCallFunction(k: Cpu): void {
   const symbol = k.i32[KERNEL.call_function];
   const info = k.i32[KERNEL.call_info];
   const wait = k.i32[KERNEL.call_waiting] !== 0;
-  if (!takeCall(k, k.cpu)) return;
-  if (!wait) finishCall(k);
-  k.call(symbol, info);
-  if (wait) finishCall(k);
+  k.i32[k.area + IN_CALL] = 1;
+  if (takeCall(k, k.cpu)) {
+    if (!wait) finishCall(k);
+    k.call(symbol, info);
+    if (wait) finishCall(k);
+  }
+  k.i32[k.area + IN_CALL] = 0;
+}
+
+/** Counts a call as finished whose CPU died in the middle of it. The caller has taken the dead CPU's place. */
+export function finishCallOf(k: Cpu): void {
+  const bit = 1 << (k.cpu & 31);
+  const pending = (Atomics.load(k.i32, KERNEL.call_todo + (k.cpu >>> 5)) & bit) !== 0;
+  // With the bit still set the call has not begun: the caller drops it when the CPU is offline.
+  if (k.i32[k.area + IN_CALL] !== 0 && !pending && k.i32[KERNEL.call_waiting] !== 0) finishCall(k);
+  k.i32[k.area + IN_CALL] = 0;
 }
 
 /** Takes the bit of a CPU; whether it was still set. */

@@ -1,0 +1,25 @@
+/**
+ * gfp: a many-CPU NUMA machine inside one Node process, with the Linux kernel's memory allocators on it.
+ *
+ * @packageDocumentation
+ */
+export { Machine, MachineCpu, type MachineEvents } from './machine/machine.js';
+export { CpuDiedError, CpuError, MachinePanicError, MachineStateError } from './machine/machine-errors.js';
+export { ConfigError } from './machine/config-error.js';
+export type { MachineConfig, MemorySize, NodeConfig, RangeConfig, ZoneLimitsConfig } from './machine/config-types.js';
+export { PRESET_NAMES, PRESETS } from './machine/presets.js';
+export { Kernel } from './kernel/kernel.js';
+export { KernelBug, KernelOops, KernelPanic, MachineHalted } from './kernel/core/errors.js';
+export * from './kernel/mm/gfp.js';
+export { MPOL_BIND, MPOL_DEFAULT, MPOL_INTERLEAVE, MPOL_PREFERRED } from './kernel/mm/mempolicy.js';
+export { PF_MEMALLOC } from './kernel/mm/page-alloc.js';
+export { MAX_ORDER } from './kernel/mm/zone.js';
+export { PAGE_SHIFT, PAGE_SIZE } from './arch/page.js';
+export {
+  ZONE_DMA,
+  ZONE_DMA32,
+  ZONE_HIGHMEM,
+  ZONE_MOVABLE,
+  ZONE_NAMES,
+  ZONE_NORMAL,
+} from './arch/address-space.js';

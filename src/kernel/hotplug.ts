@@ -1,0 +1,70 @@
+import { WARN } from './core/bug.js';
+import type { Cpu } from './core/cpu.js';
+import { CPU_AREA, CPU_DEAD, CPU_OFFLINE } from './core/cpu-area.js';
+import { setCpuState } from './core/cpu-mask.js';
+import { KERNEL } from './core/kernel-data.js';
+import { heldLocks } from './core/lock-report.js';
+import { printk } from './core/printk.js';
+import { takeOverCpu } from './cpu/ownership.js';
+import { finishCallOf } from './cpu/smp-call.js';
+import { repairPageSets } from './mm/page-set-repair.js';
+import { drain_local_pages } from './mm/page-sets.js';
+import { fold_cpu } from './mm/vmstat-refresh.js';
+
+/**
+ * CPUs that go away. Everything here runs on the console, as the CPU concerned: the console owns it, or its thread
+ * is dead.
+ */
+
+/** Takes a CPU down: its page lists go back, its statistics are folded, and it is sent no more interrupts. */
+export function takeCpuDown(k: Cpu, cpu: number): void {
+  const gone = k.as(cpu);
+  setCpuState(k, cpu, CPU_OFFLINE);
+  drain_local_pages(gone);
+  fold_cpu(gone);
+  printk(k, `CPU ${cpu} is now offline`);
+}
+
+/**
+ * Takes the place of a dead thread: the CPUs that it was, its own and one that it had borrowed, now belong to the
+ * console.
+ *
+ * @param thread number of the dead thread
+ */
+export function takeOverCpus(k: Cpu, thread: number): number[] {
+  const cpus: number[] = [];
+  for (let cpu = 0; cpu < k.i32[KERNEL.nr_cpus]; cpu++) if (takeOverCpu(k, cpu, thread)) cpus.push(cpu);
+  return cpus;
+}
+
+/** The locks that die with a CPU's thread, by name. */
+export function locksLost(k: Cpu, cpu: number): string[] {
+  const names: string[] = [];
+  for (const lock of heldLocks(k, cpu)) names.push(k.nameOf(lock));
+  return names;
+}
+
+/**
+ * Puts a CPU in order whose thread died at an arbitrary point without holding a lock: its context becomes that of an
+ * idle CPU, an interrupted call across CPUs counts as finished, and its page lists are made whole.
+ */
+export function recoverCpu(k: Cpu, cpu: number): void {
+  const gone = k.as(cpu);
+  const { i32, area } = gone;
+  i32[area + CPU_AREA.at.preempt_count] = 0;
+  i32[area + CPU_AREA.at.irqs_disabled] = 0;
+  i32[area + CPU_AREA.at.locks_held] = 0;
+  i32[area + CPU_AREA.at.task_flags] = 0;
+  Atomics.store(i32, area + CPU_AREA.at.waitingOn, 0);
+  finishCallOf(gone);
+  const lost = repairPageSets(gone);
+  if (lost !== 0) printk(k, `CPU ${cpu}: frame 0x${lost.toString(16)} was on its way between a list and its user`);
+}
+
+/** A CPU whose thread is dead and held no lock leaves the machine as an unplugged one does. */
+export function buryCpu(k: Cpu, cpu: number, reason: string): void {
+  WARN(k, `CPU#${cpu}: its thread died (${reason}), locks held: none; its page lists are drained`);
+  recoverCpu(k, cpu);
+  takeCpuDown(k, cpu);
+  setCpuState(k, cpu, CPU_DEAD);
+}

@@ -1,0 +1,74 @@
+import type { Cpu } from '../core/cpu.js';
+import { CPU_AREA } from '../core/cpu-area.js';
+import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
+import { spin_lock, spin_unlock } from '../sync/spinlock.js';
+import { __free_one_page } from './buddy.js';
+import { PAGE, PG_buddy, pageOf, zoneOfFlags } from './page.js';
+import { PCP_COLD, PCP_HOT, PER_CPU_PAGES, populatedZones, ZONE } from './zone.js';
+
+/**
+ * Makes the page lists of a CPU whole again after its thread died in the middle of a list operation.
+ *
+ * `list_add` and `list_del` change the forward chain in one store, the last and the first of theirs, so the forward
+ * chain is right at every moment; the backward links and the count are made anew from it. A block that was on its
+ * way and has no owner (its count is 0) goes back to the buddy system.
+ *
+ * @returns the first frame of such a block, or 0
+ */
+export function repairPageSets(k: Cpu): number {
+  const { i32 } = k;
+  const transit = i32[k.area + CPU_AREA.at.pageInTransit];
+  let listed = false;
+  for (const zone of populatedZones(k)) {
+    for (const list of [PCP_HOT, PCP_COLD]) {
+      const pcp = i32[zone + ZONE.at.pageset + k.cpu] + list * PER_CPU_PAGES.words;
+      if (repairList(k, zone, pcp, transitFrame(transit))) listed = true;
+    }
+  }
+  i32[k.area + CPU_AREA.at.pageInTransit] = 0;
+  return transit === 0 || listed ? 0 : freeLost(k, transitFrame(transit), transitOrder(transit));
+}
+
+/** A block on its way, in one word: first frame in the lower bits, order above. */
+export const TRANSIT_ORDER_SHIFT = 22;
+
+function transitFrame(transit: number): number {
+  return transit & ((1 << TRANSIT_ORDER_SHIFT) - 1);
+}
+
+function transitOrder(transit: number): number {
+  return transit >>> TRANSIT_ORDER_SHIFT;
+}
+
+/** Rebuilds a list from its forward chain; whether it holds the frame. */
+function repairList(k: Cpu, zone: number, pcp: number, wanted: number): boolean {
+  const { i32 } = k;
+  const head = pcp + PER_CPU_PAGES.at.list;
+  const wantedLink = wanted === 0 ? 0 : i32[zone + ZONE.at.mem_map] + wanted * PAGE.words + PAGE.at.lru;
+  let count = 0;
+  let found = false;
+  let previous = head;
+  for (let link = i32[head]; link !== head; link = i32[link]) {
+    i32[link + 1] = previous;
+    previous = link;
+    count++;
+    if (link === wantedLink) found = true;
+  }
+  i32[head + 1] = previous;
+  i32[pcp + PER_CPU_PAGES.at.count] = count;
+  return found;
+}
+
+/** Frees a block that nobody owns; the frame, or 0 when it has an owner or is free already. */
+function freeLost(k: Cpu, pfn: number, order: number): number {
+  const { i32 } = k;
+  const page = pageOf(i32, pfn);
+  if (i32[page + PAGE.at._count] !== 0 || (i32[page + PAGE.at.flags] & (1 << PG_buddy)) !== 0) return 0;
+  const zone = zoneOfFlags(i32, i32[page + PAGE.at.flags]);
+  const flags = local_irq_save(k);
+  spin_lock(k, zone + ZONE.at.lock);
+  __free_one_page(k, zone, pfn, order);
+  spin_unlock(k, zone + ZONE.at.lock);
+  local_irq_restore(k, flags);
+  return pfn;
+}

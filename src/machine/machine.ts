@@ -1,0 +1,418 @@
+import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Piscina } from 'piscina';
+import { imageBytes, type Hardware } from '../arch/hardware.js';
+import { MemoryImage } from '../image/memory-image.js';
+import { panic } from '../kernel/core/bug.js';
+import { KernelPanic } from '../kernel/core/errors.js';
+import { CPU_DEAD, CPU_OFFLINE, CPU_ONLINE, IRQ_STOP, IRQ_TICK } from '../kernel/core/cpu-area.js';
+import { cpu_online, cpuState, num_online_cpus, setCpuState } from '../kernel/core/cpu-mask.js';
+import { KERNEL, SYSTEM_HALTED, SYSTEM_PANIC } from '../kernel/core/kernel-data.js';
+import { readLog } from '../kernel/core/printk.js';
+import { raiseInterrupt, serveInterrupts } from '../kernel/cpu/interrupt.js';
+import { borrowIdleCpu, releaseCpu, unclaimCpu } from '../kernel/cpu/ownership.js';
+import { audit, type AuditReport } from '../kernel/debug/audit.js';
+import { writeFirmware } from '../kernel/firmware.js';
+import { buryCpu, locksLost, recoverCpu, takeCpuDown, takeOverCpus } from '../kernel/hotplug.js';
+import { Kernel } from '../kernel/kernel.js';
+import { refresh_zone_stat_thresholds } from '../kernel/mm/zone-setup.js';
+import { loadHardware } from './config-load.js';
+import type { MachineConfig } from './config-types.js';
+import { BARRIER_ABORTED, type Barrier, type ReportMessage } from './cpu-service.js';
+import { CpuThread } from './cpu-thread.js';
+import { type CpuDiedError, MachinePanicError, MachineStateError } from './machine-errors.js';
+import { withCpusStopped } from './stop-machine.js';
+import { ThreadsPlatform } from './threads-platform.js';
+
+/** The console's number in the owner words; CPU threads follow. */
+const CONSOLE_THREAD = 1;
+
+/** The clock: statistics are folded once a second, as the kernel's vmstat work does. */
+const TICK_MS = 1000;
+
+/** How long functions may go on after a panic before their threads are ended. */
+const PANIC_GRACE_MS = 1000;
+
+/** How long a halted machine's threads may take to end by themselves. */
+const HALT_LIMIT_MS = 1000;
+
+/** What a machine tells its host. */
+export interface MachineEvents {
+  /** A BUG, WARN, oops or panic: its text. */
+  report: [text: string];
+  /** A CPU's thread died. */
+  died: [error: CpuDiedError];
+}
+
+/**
+ * A running machine: its memory, a thread per CPU, and this thread as its console.
+ *
+ * ```ts
+ * const machine = await Machine.boot('x86_64-numa2');
+ * const pfn = await machine.cpu(1).run(new URL('./work.js', import.meta.url), 'allocate', { order: 3 });
+ * await machine.halt();
+ * ```
+ */
+export class Machine extends EventEmitter<MachineEvents> {
+  readonly hardware: Hardware;
+  readonly image: MemoryImage;
+  /** The kernel as the console sees it: may read everything and take locks, is no CPU and owns no page lists. */
+  readonly console: Kernel;
+  readonly #pool: Piscina;
+  readonly #epoch: bigint;
+  readonly #threads: CpuThread[];
+  readonly #barriers = new Set<Barrier>();
+  #nextThread: number;
+  #tick: NodeJS.Timeout | undefined;
+  #halting: Promise<void> | undefined;
+
+  private constructor(hardware: Hardware, image: MemoryImage, pool: Piscina, epoch: bigint) {
+    super();
+    this.hardware = hardware;
+    this.image = image;
+    this.#pool = pool;
+    this.#epoch = epoch;
+    this.#nextThread = CONSOLE_THREAD + 1;
+    this.#threads = hardware.cpuNodes.map((_, cpu) => this.#spawn(cpu));
+    const platform = new ThreadsPlatform(image.i32, CONSOLE_THREAD, epoch, (text) => this.#reported(text));
+    // The console's area exists only after boot; until then nobody uses it.
+    this.console = new Kernel(image, hardware.cpuNodes.length, platform);
+    pool.on('message', (message: Partial<ReportMessage>) => {
+      if (message.gfpReport !== undefined) this.#reported(message.gfpReport);
+    });
+  }
+
+  /**
+   * Boots a machine.
+   *
+   * @param config a preset's name, the path of a JSON file, or a configuration; default: the preset `x86_64-numa2`
+   * @param overrides top-level fields that replace those of `config`
+   * @throws ConfigError when the configuration is wrong; it names every wrong field
+   * @throws CpuError when the kernel cannot boot on it
+   */
+  static async boot(config?: string | MachineConfig, overrides: Partial<MachineConfig> = {}): Promise<Machine> {
+    const hardware = loadHardware(config, overrides);
+    const image = MemoryImage.create(imageBytes(hardware));
+    writeFirmware(image, hardware);
+    const cpus = hardware.cpuNodes.length;
+    const pool = new Piscina({
+      filename: new URL('../../workers/cpu.js', import.meta.url).href,
+      minThreads: cpus,
+      maxThreads: cpus,
+      concurrentTasksPerWorker: 1,
+      // Between calls a CPU's thread must run its event loop, not wait for further tasks.
+      atomics: 'disabled',
+    });
+    const machine = new Machine(hardware, image, pool, process.hrtime.bigint());
+    try {
+      await machine.#bringUp();
+    } catch (error) {
+      await pool.destroy();
+      throw error;
+    }
+    return machine;
+  }
+
+  async #bringUp(): Promise<void> {
+    const [first, ...others] = this.#threads;
+    if (first === undefined) return;
+    await first.call((service) => service.boot());
+    this.console.area = this.image.i32[KERNEL.cpu_area + this.console.cpu];
+    await Promise.all(others.map((thread) => thread.call((service) => service.start())));
+    await first.call((service) => service.bootDone());
+    await Promise.all(this.#threads.map((thread) => thread.identify()));
+    this.#tick = setInterval(() => this.#clockTick(), TICK_MS).unref();
+  }
+
+  #spawn(cpu: number): CpuThread {
+    const task = { buffer: this.image.buffer, cpu, thread: this.#nextThread++, epoch: this.#epoch };
+    return new CpuThread(this.#pool, task, (thread, error) => this.#died(thread, error));
+  }
+
+  /** Number of CPUs, online or not. */
+  get cpus(): number {
+    return this.#threads.length;
+  }
+
+  /**
+   * A CPU.
+   *
+   * @throws RangeError when the machine has none of that number
+   */
+  cpu(n: number): MachineCpu {
+    if (!Number.isInteger(n) || n < 0 || n >= this.cpus) {
+      throw new RangeError(`CPU ${n}: this machine has CPUs 0 to ${this.cpus - 1}`);
+    }
+    return new MachineCpu(this, n);
+  }
+
+  /** Numbers of the online CPUs. */
+  onlineCpus(): number[] {
+    return this.#threads.map((thread) => thread.cpu).filter((cpu) => cpu_online(this.console, cpu));
+  }
+
+  /**
+   * Runs an exported function on several CPUs at once, from a barrier: it is called when all are ready.
+   *
+   * @param module absolute URL of a JavaScript module
+   * @param exportName a function `(k: Kernel, args) => result`; results and arguments must be cloneable
+   * @param cpus default: all online CPUs
+   * @returns the results, in the order of `cpus`
+   * @throws CpuError or CpuDiedError of the first CPU that failed, when all others have ended
+   */
+  async runAll(module: string | URL, exportName: string, args?: unknown, cpus = this.onlineCpus()): Promise<unknown[]> {
+    const url = String(module);
+    const threads = cpus.map((cpu) => this.#threadOf(cpu));
+    await Promise.all(threads.map((thread) => this.#call(thread, (service) => service.prepare(url, exportName))));
+    const barrier = new Int32Array(new SharedArrayBuffer(8));
+    this.#barriers.add(barrier);
+    const runs = threads.map((thread) =>
+      this.#call(thread, (service) => service.run(url, exportName, args, barrier, threads.length)),
+    );
+    const results = await Promise.allSettled(runs);
+    this.#barriers.delete(barrier);
+    return results.map((result) => {
+      if (result.status === 'rejected') throw result.reason;
+      return result.value;
+    });
+  }
+
+  /** @internal See {@link MachineCpu.run}. */
+  async runOn(cpu: number, module: string | URL, exportName: string, args: unknown): Promise<unknown> {
+    return await this.#call(this.#threadOf(cpu), (service) => service.run(String(module), exportName, args));
+  }
+
+  /** The thread of an online CPU. */
+  #threadOf(cpu: number): CpuThread {
+    this.#mustRun();
+    const thread = this.#threads[this.cpu(cpu).number];
+    const state = cpuState(this.console, cpu);
+    if (state !== CPU_ONLINE || thread === undefined) {
+      throw new MachineStateError(`CPU ${cpu} is ${state === CPU_DEAD ? 'dead' : 'offline'}`);
+    }
+    return thread;
+  }
+
+  async #call(thread: CpuThread, request: Parameters<CpuThread['call']>[0]): Promise<unknown> {
+    try {
+      return await thread.call(request);
+    } catch (error) {
+      if (this.panicked) throw new MachinePanicError(this.dmesg());
+      throw error;
+    }
+  }
+
+  /**
+   * The text of a pseudo file, such as `/proc/buddyinfo`.
+   *
+   * @throws Error when there is no such file; it lists those that exist
+   */
+  cat(path: string): string {
+    return this.console.cat(path);
+  }
+
+  /**
+   * Writes a tunable under /proc/sys, with all CPUs stopped.
+   *
+   * @throws Error when there is no such file or the value is not allowed
+   */
+  async write(path: string, text: string): Promise<void> {
+    this.#mustRun();
+    await withCpusStopped(this.console, this.#numbers(), () => {
+      this.console.writeFile(path, text);
+    });
+  }
+
+  /**
+   * Stops all CPUs where they are and checks every frame, list and counter of the machine.
+   *
+   * @throws MachineStateError when a CPU cannot be stopped
+   */
+  async audit(): Promise<AuditReport> {
+    // On a stopped machine nothing moves, though locks may be left held.
+    if (this.panicked || this.halted) return audit(this.console);
+    return withCpusStopped(this.console, this.#numbers(), () => audit(this.console));
+  }
+
+  /** The kernel log. */
+  dmesg(): string {
+    return readLog(this.console);
+  }
+
+  /** Whether the kernel has panicked. */
+  get panicked(): boolean {
+    return Atomics.load(this.image.i32, KERNEL.system_state) === SYSTEM_PANIC;
+  }
+
+  /** Whether the machine was halted. */
+  get halted(): boolean {
+    return this.#halting !== undefined;
+  }
+
+  /**
+   * Ends the machine: functions that still run end with MachineHalted at their next poll, threads end. Its memory can
+   * still be read. Calling it again waits for the same end.
+   */
+  halt(): Promise<void> {
+    this.#halting ??= this.#halt();
+    return this.#halting;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.halt();
+  }
+
+  async #halt(): Promise<void> {
+    clearInterval(this.#tick);
+    if (!this.panicked) Atomics.store(this.image.i32, KERNEL.system_state, SYSTEM_HALTED);
+    for (const thread of this.#threads) {
+      raiseInterrupt(this.console, thread.cpu, IRQ_STOP);
+      thread.halt();
+    }
+    const limit = new AbortController();
+    const ended = Promise.all(this.#threads.map((thread) => thread.ended));
+    await Promise.race([ended, sleep(HALT_LIMIT_MS, undefined, { signal: limit.signal }).catch(() => undefined)]);
+    limit.abort();
+    await this.#pool.destroy();
+  }
+
+  /** @internal See {@link MachineCpu.offline}. */
+  async offline(cpu: number): Promise<void> {
+    this.#threadOf(cpu);
+    await withCpusStopped(this.console, [cpu], () => {
+      if (num_online_cpus(this.console) === 1) throw new MachineStateError(`CPU ${cpu} is the last one online`);
+      takeCpuDown(this.console, cpu);
+      refresh_zone_stat_thresholds(this.console);
+    });
+  }
+
+  /** @internal See {@link MachineCpu.online}. */
+  async online(cpu: number): Promise<void> {
+    this.#mustRun();
+    const state = cpuState(this.console, this.cpu(cpu).number);
+    if (state === CPU_ONLINE) return;
+    if (state === CPU_OFFLINE) {
+      setCpuState(this.console, cpu, CPU_ONLINE);
+    } else {
+      const thread = this.#spawn(cpu);
+      this.#threads[cpu] = thread;
+      await thread.call((service) => service.start());
+      await thread.identify();
+    }
+    refresh_zone_stat_thresholds(this.console);
+  }
+
+  /** @internal See {@link MachineCpu.kill}. */
+  async kill(cpu: number): Promise<void> {
+    const thread = this.#threadOf(cpu);
+    await thread.kill();
+    await thread.ended;
+  }
+
+  #numbers(): number[] {
+    return this.#threads.map((thread) => thread.cpu);
+  }
+
+  #mustRun(): void {
+    if (this.panicked) throw new MachinePanicError(this.dmesg());
+    if (this.halted) throw new MachineStateError('the machine was halted');
+  }
+
+  /** A thread ended that nobody had ended: its CPU leaves the machine, or takes it along. */
+  async #died(thread: CpuThread, error: CpuDiedError): Promise<void> {
+    // During boot the caller learns it from the call that fails.
+    if (this.halted || this.panicked || this.console.area === 0) return;
+    for (const barrier of this.#barriers) {
+      Atomics.store(barrier, 1, BARRIER_ABORTED);
+      Atomics.notify(barrier, 1);
+    }
+    const k = this.console;
+    const cpus = takeOverCpus(k, thread.thread);
+    const lost = cpus.flatMap((cpu) => locksLost(k, cpu));
+    if (lost.length > 0) {
+      this.#panic(`CPU#${thread.cpu}: its thread died (${error.reason}) and held ${lost.join(', ')}`);
+    } else {
+      for (const cpu of cpus) {
+        recoverCpu(k, cpu);
+        unclaimCpu(k, cpu);
+      }
+      await withCpusStopped(k, [thread.cpu], () => {
+        buryCpu(k, thread.cpu, error.reason);
+      });
+    }
+    this.emit('died', error);
+  }
+
+  /** Stops the machine from the console. */
+  #panic(message: string): void {
+    try {
+      panic(this.console, message);
+    } catch (error) {
+      // On a CPU, panic() ends the running function by this exception; the console goes on.
+      if (!(error instanceof KernelPanic)) throw error;
+    }
+  }
+
+  #reported(text: string): void {
+    this.emit('report', text);
+    // Functions that never poll would not notice the panic: their threads are ended.
+    if (this.panicked) setTimeout(() => void this.halt(), PANIC_GRACE_MS);
+  }
+
+  /** The clock: every CPU folds its statistics, idle ones by this thread. */
+  #clockTick(): void {
+    const k = this.console;
+    for (const cpu of this.onlineCpus()) {
+      raiseInterrupt(k, cpu, IRQ_TICK);
+      const idle = borrowIdleCpu(k, cpu);
+      if (idle === undefined) continue;
+      if (serveInterrupts(idle)) raiseInterrupt(k, cpu, IRQ_STOP);
+      releaseCpu(idle);
+    }
+  }
+}
+
+/** One CPU of a machine, as the host sees it. */
+export class MachineCpu {
+  readonly number: number;
+  readonly #machine: Machine;
+
+  constructor(machine: Machine, number: number) {
+    this.#machine = machine;
+    this.number = number;
+  }
+
+  /**
+   * Calls an exported function on this CPU, and waits for its result.
+   *
+   * @param module absolute URL of a JavaScript module
+   * @param exportName a synchronous function `(k: Kernel, args) => result`
+   * @param args anything that can be cloned to a thread; SharedArrayBuffers stay shared
+   * @throws CpuError what the function threw, with its stack on the CPU
+   * @throws CpuDiedError when the CPU's thread dies meanwhile
+   * @throws MachinePanicError when the machine panics meanwhile
+   */
+  run(module: string | URL, exportName: string, args?: unknown): Promise<unknown> {
+    return this.#machine.runOn(this.number, module, exportName, args);
+  }
+
+  /**
+   * Unplugs the CPU: its page lists go back to the buddy system, and it is sent no more interrupts. A function that
+   * runs there is suspended until {@link online}.
+   *
+   * @throws MachineStateError when it is the last one, is not online, or does not come to a poll
+   */
+  offline(): Promise<void> {
+    return this.#machine.offline(this.number);
+  }
+
+  /** Plugs the CPU in again; after its thread's death it gets a new one. */
+  online(): Promise<void> {
+    return this.#machine.online(this.number);
+  }
+
+  /** Ends the CPU's thread at once, wherever it is: a fault for tests and stress. Resolves when it was dealt with. */
+  kill(): Promise<void> {
+    return this.#machine.kill(this.number);
+  }
+}
