@@ -137,7 +137,10 @@ function get_page_from_freelist(
   const { i32 } = k;
   const first = i32[zonelist + FIRST_ZONE];
   const classzone = i32[first + ZONE_TYPE];
-  if (zoneUsable(k, first, gfp_mask, order, classzone, allocFlags)) {
+  if (
+    cpusetAllows(k, first, gfp_mask, allocFlags) &&
+    watermarkAllows(k, first, order, classzone, allocFlags)
+  ) {
     const pfn = buffered_rmqueue(k, first, first, order, gfp_mask);
     if (pfn !== 0) return pfn;
   }
@@ -170,7 +173,9 @@ function searchRest(
     const zone = i32[zonelist + FIRST_ZONE + i];
     if (zone === 0) return 0;
     if (cached && !zlcWorthTrying(k, zonelist, i)) continue;
-    if (zoneUsable(k, zone, gfp_mask, order, classzone, allocFlags)) {
+    // What this task may not use is not full: others, of other cpusets, share the memory of full zones.
+    if (!cpusetAllows(k, zone, gfp_mask, allocFlags)) continue;
+    if (watermarkAllows(k, zone, order, classzone, allocFlags)) {
       const pfn = buffered_rmqueue(k, first, zone, order, gfp_mask);
       if (pfn !== 0) return pfn;
     }
@@ -178,19 +183,21 @@ function searchRest(
   }
 }
 
-/** Whether the cpuset and the watermark let a request into a zone. */
-function zoneUsable(
+/** Whether the running task's cpuset lets a request into a zone. */
+function cpusetAllows(k: Cpu, zone: number, gfp_mask: gfp_t, allocFlags: number): boolean {
+  if (k.i32[NR_CPUSETS] <= 1 || (allocFlags & CPUSET_BIT) === 0) return true;
+  return cpuset_zone_allowed_softwall(k, k.i32[zone + ZONE_NODE], gfp_mask);
+}
+
+/** Whether the watermark lets a request into a zone. */
+function watermarkAllows(
   k: Cpu,
   zone: number,
-  gfp_mask: gfp_t,
   order: number,
   classzone: number,
   allocFlags: number,
 ): boolean {
   const { i32 } = k;
-  if (i32[NR_CPUSETS] > 1 && (allocFlags & CPUSET_BIT) !== 0) {
-    if (!cpuset_zone_allowed_softwall(k, i32[zone + ZONE_NODE], gfp_mask)) return false;
-  }
   if ((allocFlags & NO_WATERMARKS) !== 0) return true;
   const mark =
     (allocFlags & WMARK_LOW) !== 0
