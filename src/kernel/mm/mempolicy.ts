@@ -6,7 +6,7 @@ import { in_interrupt } from '../core/preempt.js';
 import { nodeIn, writeNodes } from './cpuset.js';
 import { __GFP_THISNODE, gfp_zone, type gfp_t } from './gfp.js';
 import { __alloc_pages } from './page-alloc.js';
-import { page_to_nid } from './page.js';
+import { PAGE, pageOf, zoneOfFlags } from './page.js';
 import { NODE_DATA, PER_CPU_PAGESET, PG_DATA, ZONE, zoneOf } from './zone.js';
 import { ZONELIST } from './zonelist.js';
 
@@ -65,7 +65,7 @@ function allocByPolicy(k: Cpu, gfp_mask: gfp_t, order: number): number {
   }
 }
 
-/** The next node of the mask in turn; a page that really comes from there is an interleave hit. */
+/** The next node of the mask in turn; a page that really comes from its first zone is an interleave hit. */
 function allocInterleaved(k: Cpu, gfp_mask: gfp_t, order: number): number {
   const { i32, area } = k;
   const nid = i32[area + CPU_AREA.at.il_next];
@@ -73,7 +73,7 @@ function allocInterleaved(k: Cpu, gfp_mask: gfp_t, order: number): number {
   const zonelist = node_zonelist(k, nid, gfp_mask);
   const pfn = __alloc_pages(k, gfp_mask, order, zonelist);
   const first = i32[zonelist + FIRST_ZONE];
-  if (pfn !== 0 && page_to_nid(k, pfn) === i32[first + ZONE.at.node]) {
+  if (pfn !== 0 && zoneOfFlags(i32, i32[pageOf(i32, pfn) + PAGE.at.flags]) === first) {
     k.f64[(i32[first + ZONE.at.pageset + k.cpu] + PER_CPU_PAGESET.at.interleave_hit) >>> 1]++;
   }
   return pfn;
