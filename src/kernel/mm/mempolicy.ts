@@ -1,4 +1,4 @@
-import { MAX_NR_ZONES, ZONE_HIGHMEM, ZONE_MOVABLE, ZONE_NORMAL } from '../../arch/address-space.js';
+import { MAX_NR_ZONES, ZONE_HIGHMEM, ZONE_MOVABLE } from '../../arch/address-space.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
 import { KERNEL } from '../core/kernel-data.js';
@@ -88,7 +88,7 @@ function nextNode(k: Cpu, mask: number, nid: number): number {
 
 /** policy_zone: the highest zone that exists in the machine, movable memory aside. */
 function policyZone(k: Cpu): number {
-  for (const type of [ZONE_HIGHMEM, ZONE_NORMAL]) {
+  for (let type = ZONE_HIGHMEM; type > 0; type--) {
     for (let nid = 0; nid < k.i32[KERNEL.nr_nodes]; nid++) {
       if (k.i32[zoneOf(k, nid, type) + ZONE.at.present_pages] !== 0) return type;
     }
