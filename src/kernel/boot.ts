@@ -150,7 +150,7 @@ function lowMemory(k: Kernel, hardware: Hardware, nid: number): MemoryRange[] {
 /** Allocates the area and the page sets of every CPU on its node, and of the console; CPU 0 moves into its own. */
 function setup_per_cpu_areas(k: Kernel, hardware: Hardware): void {
   const zones = populatedZones(k).length;
-  const bindWords = alignUp(zonelistWords(hardware.nodes), CACHE_LINE_WORDS);
+  const bindWords = alignUp(2 * zonelistWords(hardware.nodes), CACHE_LINE_WORDS);
   const perCpu = CPU_AREA.words + bindWords + zones * PAGESET_STRIDE;
   for (let cpu = 0; cpu < hardware.cpuNodes.length; cpu++) {
     const area = bootWords(k, nearestMemoryNode(k, hardware.cpuNodes[cpu] ?? 0), perCpu);

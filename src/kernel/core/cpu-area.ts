@@ -35,7 +35,7 @@ export const CPU_AREA = struct('cpu_area', {
   mempolicy: word,
   policy_node: word,
   il_next: word,
-  /** Word index of the zonelist of MPOL_BIND. */
+  /** Word index of the two zonelists of MPOL_BIND. */
   bind_zonelist: word,
   policy_nodes: array(word, NODEMASK_WORDS),
   /** Cpuset of the running task: its allowed nodes, and those of the nearest exclusive ancestor. */

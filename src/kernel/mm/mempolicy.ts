@@ -8,7 +8,7 @@ import { __GFP_THISNODE, gfp_zone, type gfp_t } from './gfp.js';
 import { __alloc_pages } from './page-alloc.js';
 import { PAGE, pageOf, zoneOfFlags } from './page.js';
 import { NODE_DATA, PER_CPU_PAGESET, PG_DATA, ZONE, zoneOf } from './zone.js';
-import { ZONELIST } from './zonelist.js';
+import { ZONELIST, zonelistWords } from './zonelist.js';
 
 /** Memory policies (facts file, section 1.11): from which nodes the running task's pages come. */
 export const MPOL_DEFAULT = 0;
@@ -51,7 +51,7 @@ function allocByPolicy(k: Cpu, gfp_mask: gfp_t, order: number): number {
     case MPOL_BIND:
       // A policy speaks of the highest zone only: requests for lower ones go their usual way.
       if (gfp_zone(gfp_mask) >= policyZone(k))
-        return __alloc_pages(k, gfp_mask, order, i32[area + CPU_AREA.at.bind_zonelist]);
+        return __alloc_pages(k, gfp_mask, order, bindZonelist(k, gfp_zone(gfp_mask) === ZONE_MOVABLE));
       return __alloc_pages(k, gfp_mask, order, node_zonelist(k, k.node, gfp_mask));
     default: {
       const preferred = i32[area + CPU_AREA.at.policy_node];
@@ -109,7 +109,10 @@ export function set_mempolicy(k: Cpu, mode: number, nodes: readonly number[] = [
   if (mode === MPOL_PREFERRED) i32[area + CPU_AREA.at.policy_node] = nodes[0] ?? -1;
   writeNodes(k, area + CPU_AREA.at.policy_nodes, nodes);
   if (mode === MPOL_INTERLEAVE) i32[area + CPU_AREA.at.il_next] = Math.min(...nodes);
-  if (mode === MPOL_BIND) writeBindZonelist(k, nodes);
+  if (mode === MPOL_BIND) {
+    writeBindZonelist(k, false);
+    writeBindZonelist(k, true);
+  }
   i32[area + MODE] = mode;
   return 0;
 }
@@ -127,16 +130,23 @@ function policyValid(k: Cpu, mode: number, nodes: readonly number[]): boolean {
   return (mode === MPOL_BIND || mode === MPOL_INTERLEAVE) && nodes.length > 0;
 }
 
-/** The private zonelist of MPOL_BIND: the highest zone of each node, then the next (2.6.24: zone by zone). */
-function writeBindZonelist(k: Cpu, nodes: readonly number[]): void {
+/** The private zonelist of MPOL_BIND: one for requests that may use ZONE_MOVABLE, and one for all others. */
+function bindZonelist(k: Cpu, movable: boolean): number {
+  const words = zonelistWords(k.i32[KERNEL.nr_nodes]);
+  return k.i32[k.area + CPU_AREA.at.bind_zonelist] + (movable ? words : 0);
+}
+
+/** Writes a private zonelist for policy_nodes: the highest zone of each, then the next (2.6.24: zone by zone). */
+function writeBindZonelist(k: Cpu, movable: boolean): void {
   const { i32, area } = k;
-  const sorted = nodes.slice().sort((a, b) => a - b);
-  const zonelist = i32[area + CPU_AREA.at.bind_zonelist];
+  const zonelist = bindZonelist(k, movable);
+  i32.fill(0, zonelist, zonelist + FIRST_ZONE);
   let count = 0;
-  for (let type = ZONE_MOVABLE; type >= 0; type--) {
-    for (const nid of sorted) {
+  for (let type = movable ? ZONE_MOVABLE : ZONE_HIGHMEM; type >= 0; type--) {
+    for (let nid = 0; nid < i32[KERNEL.nr_nodes]; nid++) {
       const zone = zoneOf(k, nid, type);
-      if (i32[zone + ZONE.at.present_pages] === 0) continue;
+      if (!nodeIn(k, area + CPU_AREA.at.policy_nodes, nid) || i32[zone + ZONE.at.present_pages] === 0)
+        continue;
       i32[zonelist + FIRST_ZONE + count] = zone;
       count++;
     }
