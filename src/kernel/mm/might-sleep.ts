@@ -17,9 +17,10 @@ export function might_sleep(k: Cpu): void {
   if (!in_atomic(k) && !irqs_disabled(k)) return;
   if (i32[KERNEL.system_state] !== SYSTEM_RUNNING) return;
   const now = Math.floor(k.platform.now());
-  const last = i32[area + CPU_AREA.at.last_sleep_report];
-  if (last !== 0 && now - last < REPORT_INTERVAL_MS) return;
-  i32[area + CPU_AREA.at.last_sleep_report] = now;
+  // The time of the last report plus 1, so that 0 means never.
+  const last = i32[area + CPU_AREA.at.last_sleep_report] - 1;
+  if (last >= 0 && now - last < REPORT_INTERVAL_MS) return;
+  i32[area + CPU_AREA.at.last_sleep_report] = now + 1;
   const atomic = in_atomic(k) ? 1 : 0;
   const disabled = irqs_disabled(k) ? 1 : 0;
   WARN(
