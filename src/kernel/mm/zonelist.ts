@@ -148,7 +148,6 @@ export function currentOrder(k: Cpu): number {
  */
 function default_zonelist_order(k: Cpu): number {
   const nodes = k.i32[KERNEL.nr_nodes];
-  if (nodes === 1) return ZONELIST_ORDER_NODE;
   let low = 0;
   let total = 0;
   for (let nid = 0; nid < nodes; nid++) {
