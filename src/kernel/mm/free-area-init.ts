@@ -8,7 +8,7 @@ import {
   ZONE_NORMAL,
 } from '../../arch/address-space.js';
 import type { Hardware } from '../../arch/hardware.js';
-import { frameOf, SECTION_PAGES } from '../../arch/page.js';
+import { frameOf, SECTION_BYTES, SECTION_PAGES } from '../../arch/page.js';
 import { alignUp, CACHE_LINE_WORDS, WORD_BYTES } from '../../image/struct.js';
 import type { Cpu } from '../core/cpu.js';
 import { DEBUG_PAGE_OWNER, KERNEL } from '../core/kernel-data.js';
@@ -109,7 +109,7 @@ function initNode(
     k.i32[data + PG_DATA.at.node_start_pfn] = span.start;
     k.i32[data + PG_DATA.at.node_spanned_pages] = span.end - span.start;
     k.i32[KERNEL.node_memory_map + (nid >>> 5)] |= 1 << (nid & 31);
-    allocMemMap(k, nid, data, span);
+    allocMemMap(k, hardware, nid, span);
   }
   let present = 0;
   for (let type = 0; type < MAX_NR_ZONES; type++) {
@@ -156,8 +156,9 @@ function zoneSpan(type: number, node: Span, limits: readonly Span[], movableStar
  * The struct pages of a node, holes included, up to the end of its last section, so that a buddy always has one.
  * All are reserved until boot memory is handed over.
  */
-function allocMemMap(k: Cpu, nid: number, data: number, span: Span): void {
+function allocMemMap(k: Cpu, hardware: Hardware, nid: number, span: Span): void {
   const { i32 } = k;
+  const data = NODE_DATA(k, nid);
   const first = Math.floor(span.start / SECTION_PAGES) * SECTION_PAGES;
   const pages = alignUp(span.end, SECTION_PAGES) - first;
   const map = bootWords(k, nid, pages * PAGE.words);
@@ -169,9 +170,19 @@ function allocMemMap(k: Cpu, nid: number, data: number, span: Span): void {
   }
   const owner = (k.debug & DEBUG_PAGE_OWNER) !== 0 ? bootWords(k, nid, pages * PAGE_OWNER.words) : 0;
   for (let section = first / SECTION_PAGES; section < (first + pages) / SECTION_PAGES; section++) {
+    if (belongsToOther(hardware, nid, section)) continue;
     i32[KERNEL.section_mem_map + section] = map - first * PAGE.words;
     if (owner !== 0) i32[KERNEL.section_owner + section] = owner - first * PAGE_OWNER.words;
   }
+}
+
+/** Whether a section is memory of another node: the ranges of nodes can alternate. */
+function belongsToOther(hardware: Hardware, nid: number, section: number): boolean {
+  const start = section * SECTION_BYTES;
+  for (const range of hardware.memory) {
+    if (range.node !== nid && range.start < start + SECTION_BYTES && range.end > start) return true;
+  }
+  return false;
 }
 
 /** An empty zone. */

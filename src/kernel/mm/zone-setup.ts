@@ -3,7 +3,7 @@ import { alignUp } from '../../image/struct.js';
 import type { Cpu } from '../core/cpu.js';
 import { num_online_cpus } from '../core/cpu-mask.js';
 import { KERNEL } from '../core/kernel-data.js';
-import { PG_reserved, PAGE, pageOf } from './page.js';
+import { PG_reserved, PAGE, pageOf, zoneOfFlags } from './page.js';
 import { spin_lock_irqsave, spin_unlock_irqrestore } from '../sync/spinlock.js';
 import { get_pageblock_migratetype, move_freepages_block, set_pageblock_migratetype } from './buddy.js';
 import { GFP_USER, MIGRATE_MOVABLE, MIGRATE_RESERVE } from './gfp.js';
@@ -106,7 +106,9 @@ function setup_zone_migrate_reserve(k: Cpu, zone: number): void {
   let wanted = alignUp(i32[zone + ZONE.at.pages_min], size) / size;
   const start = i32[zone + ZONE.at.zone_start_pfn];
   for (let pfn = start; pfn < start + i32[zone + ZONE.at.spanned_pages]; pfn += size) {
-    if ((i32[pageOf(i32, pfn) + PAGE.at.flags] & (1 << PG_reserved)) !== 0) continue;
+    const flags = i32[pageOf(i32, pfn) + PAGE.at.flags];
+    // The span of a zone can contain memory of another node.
+    if ((flags & (1 << PG_reserved)) !== 0 || zoneOfFlags(i32, flags) !== zone) continue;
     const type = get_pageblock_migratetype(i32, zone, pfn);
     if (wanted > 0 && (type === MIGRATE_RESERVE || type === MIGRATE_MOVABLE)) {
       if (type === MIGRATE_MOVABLE) changeBlock(k, zone, pfn, MIGRATE_RESERVE);
