@@ -20,9 +20,8 @@ export function imageOffset(k: Cpu, address: number, length: number): number {
   const physical = address - k.space.PAGE_OFFSET;
   const end = physical + length;
   const word = phys_to_word(k, physical);
-  if (word < 0 || end > k.i32[KERNEL.max_low_pfn] * PAGE_SIZE || !contiguous(k, physical, end)) {
-    badAddress(k, address);
-  }
+  const mapped = Number.isInteger(physical) && word >= 0 && end <= k.i32[KERNEL.max_low_pfn] * PAGE_SIZE;
+  if (!mapped || !contiguous(k, physical, end)) badAddress(k, address);
   return word * 4 + (physical % 4);
 }
 
