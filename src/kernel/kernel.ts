@@ -14,6 +14,8 @@ import { module_symbol, moduleSymbolText } from './cpu/module-symbols.js';
 import * as smp from './cpu/smp-call.js';
 import { nameOf } from './debug/name-of.js';
 import { readFirmware } from './firmware.js';
+import { readFile } from './fs/read-file.js';
+import { writeFile } from './fs/write-file.js';
 import * as access from './mm/access.js';
 import * as address from './mm/address.js';
 import * as api from './mm/alloc-api.js';
@@ -468,5 +470,17 @@ export class Kernel implements Cpu {
 
   free_bootmem(physical: number, size: number): void {
     bootmem.free_bootmem(this, physical, size);
+  }
+
+  // Files
+
+  /** The text of a file of /proc or /sys. */
+  cat(path: string): string {
+    return readFile(this, path);
+  }
+
+  /** Writes a file of /proc/sys. All other CPUs are stopped. */
+  writeFile(path: string, text: string): void {
+    writeFile(this, path, text);
   }
 }
