@@ -6,7 +6,13 @@
 export { Machine, MachineCpu, type MachineEvents } from './machine/machine.js';
 export { CpuDiedError, CpuError, MachinePanicError, MachineStateError } from './machine/machine-errors.js';
 export { ConfigError } from './machine/config-error.js';
-export type { MachineConfig, MemorySize, NodeConfig, RangeConfig, ZoneLimitsConfig } from './machine/config-types.js';
+export type {
+  MachineConfig,
+  MemorySize,
+  NodeConfig,
+  RangeConfig,
+  ZoneLimitsConfig,
+} from './machine/config-types.js';
 export { PRESET_NAMES, PRESETS } from './machine/presets.js';
 export { Kernel } from './kernel/kernel.js';
 export { KernelBug, KernelOops, KernelPanic, MachineHalted } from './kernel/core/errors.js';

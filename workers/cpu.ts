@@ -16,7 +16,6 @@ export default function cpuThread({ port, ...task }: CpuTask & { port: MessagePo
         resolve();
       });
     });
-    // Node's ports have the event methods that Comlink needs; its type declarations do not say so.
-    expose(service, port as unknown as Endpoint);
+    expose(service, port);
   });
 }

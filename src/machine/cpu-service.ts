@@ -24,7 +24,8 @@ export interface CpuTask {
 }
 
 /** How a function on a CPU ended. */
-export type Outcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: CpuFailure };
+export type Outcome =
+  { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: CpuFailure };
 
 /** A barrier: [arrived, state], where state is one of the constants below. */
 export type Barrier = Int32Array;
@@ -124,20 +125,27 @@ export class CpuService {
     return this.#kernel;
   }
 
-  #runAsCpu(call: CpuFunction, name: string, args: unknown, barrier: Barrier | undefined, parties: number): Outcome {
+  #runAsCpu(
+    call: CpuFunction,
+    name: string,
+    args: unknown,
+    barrier: Barrier | undefined,
+    parties: number,
+  ): Outcome {
     const k = this.#k();
     acquireCpu(k);
     let outcome: Outcome;
     try {
       if (barrier !== undefined) waitAtBarrier(k, barrier, parties);
       const value = call(k, args);
-      if (value instanceof Promise) throw new TypeError(`${name}() returned a promise: code on a CPU is synchronous`);
+      if (value instanceof Promise)
+        throw new TypeError(`${name}() returned a promise: code on a CPU is synchronous`);
       outcome = { ok: true, value };
     } catch (error) {
       outcome = failed(error);
     }
     try {
-      leaveCpu(k, name);
+      leaveCpu(k, outcome.ok ? `${name}() ended` : `${name}() threw "${outcome.error.message}"`);
     } catch (error) {
       return failed(error);
     }
@@ -145,8 +153,12 @@ export class CpuService {
   }
 }
 
-/** Ends a function's time on a CPU: what it left behind is reported, and the CPU falls idle. */
-function leaveCpu(k: Kernel, name: string): void {
+/**
+ * Ends a function's time on a CPU: what it left behind is reported, and the CPU falls idle.
+ *
+ * @param how the function's name and how it ended
+ */
+function leaveCpu(k: Kernel, how: string): void {
   // A halt or a panic ends a function while it waits for its CPU: then it has none to leave.
   if (!ownsCpu(k)) return;
   if (Atomics.load(k.i32, KERNEL.system_state) !== SYSTEM_RUNNING) {
@@ -154,10 +166,10 @@ function leaveCpu(k: Kernel, name: string): void {
     return;
   }
   const locks = heldLocks(k, k.cpu);
-  if (locks.length > 0) panic(k, `${name}() ended on CPU#${k.cpu} and holds ${k.nameOf(locks[0])}`);
+  if (locks.length > 0) panic(k, `${how} on CPU#${k.cpu} and holds ${k.nameOf(locks[0])}`);
   const count = k.i32[k.area + CPU_AREA.at.preempt_count];
   if (count !== 0 || k.irqs_disabled()) {
-    WARN(k, `${name}() ended on CPU#${k.cpu} with preempt_count ${count}, irqs ${k.irqs_disabled() ? 'off' : 'on'}`);
+    WARN(k, `${how} on CPU#${k.cpu} with preempt_count ${count}, irqs ${k.irqs_disabled() ? 'off' : 'on'}`);
     k.i32[k.area + CPU_AREA.at.preempt_count] = 0;
     k.i32[k.area + CPU_AREA.at.irqs_disabled] = 0;
   }
@@ -175,7 +187,8 @@ function waitAtBarrier(k: Kernel, barrier: Barrier, parties: number): void {
     checkRunning(k);
     k.poll();
   }
-  if (Atomics.load(barrier, 1) === BARRIER_ABORTED) throw new Error('a CPU died before all had come to the barrier');
+  if (Atomics.load(barrier, 1) === BARRIER_ABORTED)
+    throw new Error('a CPU died before all had come to the barrier');
 }
 
 /** The exported function of a module. */
@@ -184,7 +197,9 @@ async function loadFunction(url: string, name: string): Promise<CpuFunction> {
   const found = module[name];
   if (typeof found !== 'function') {
     const exported = Object.keys(module).join(', ');
-    throw new Error(`module ${url} exports no function '${name}'; it exports: ${exported === '' ? 'nothing' : exported}`);
+    throw new Error(
+      `module ${url} exports no function '${name}'; it exports: ${exported === '' ? 'nothing' : exported}`,
+    );
   }
   return found as CpuFunction;
 }

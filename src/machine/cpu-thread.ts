@@ -22,14 +22,17 @@ export class CpuThread {
   readonly #waiting = new Set<(error: CpuDiedError) => void>();
 
   /** @param onDeath called once if the thread ends without having been told to */
-  constructor(pool: Piscina, task: CpuTask, onDeath: (thread: CpuThread, error: CpuDiedError) => Promise<void>) {
+  constructor(
+    pool: Piscina,
+    task: CpuTask,
+    onDeath: (thread: CpuThread, error: CpuDiedError) => Promise<void>,
+  ) {
     this.cpu = task.cpu;
     this.thread = task.thread;
     this.#pool = pool;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    // Node's ports have the event methods that Comlink needs; its type declarations do not say so.
-    this.#remote = wrap<CpuService>(port1 as unknown as Endpoint);
+    this.#remote = wrap<CpuService>(port1);
     this.ended = pool.run({ ...task, port: port2 }, { transferList: [port2] }).then(
       () => {
         this.#close(new CpuDiedError(this.cpu, 'the machine was halted'));

@@ -90,7 +90,10 @@ export class Machine extends EventEmitter<MachineEvents> {
    * @throws ConfigError when the configuration is wrong; it names every wrong field
    * @throws CpuError when the kernel cannot boot on it
    */
-  static async boot(config?: string | MachineConfig, overrides: Partial<MachineConfig> = {}): Promise<Machine> {
+  static async boot(
+    config?: string | MachineConfig,
+    overrides: Partial<MachineConfig> = {},
+  ): Promise<Machine> {
     const hardware = loadHardware(config, overrides);
     const image = MemoryImage.create(imageBytes(hardware));
     writeFirmware(image, hardware);
@@ -115,7 +118,6 @@ export class Machine extends EventEmitter<MachineEvents> {
 
   async #bringUp(): Promise<void> {
     const [first, ...others] = this.#threads;
-    if (first === undefined) return;
     await first.call((service) => service.boot());
     this.console.area = this.image.i32[KERNEL.cpu_area + this.console.cpu];
     await Promise.all(others.map((thread) => thread.call((service) => service.start())));
@@ -160,10 +162,17 @@ export class Machine extends EventEmitter<MachineEvents> {
    * @returns the results, in the order of `cpus`
    * @throws CpuError or CpuDiedError of the first CPU that failed, when all others have ended
    */
-  async runAll(module: string | URL, exportName: string, args?: unknown, cpus = this.onlineCpus()): Promise<unknown[]> {
+  async runAll(
+    module: string | URL,
+    exportName: string,
+    args?: unknown,
+    cpus = this.onlineCpus(),
+  ): Promise<unknown[]> {
     const url = String(module);
     const threads = cpus.map((cpu) => this.#threadOf(cpu));
-    await Promise.all(threads.map((thread) => this.#call(thread, (service) => service.prepare(url, exportName))));
+    await Promise.all(
+      threads.map((thread) => this.#call(thread, (service) => service.prepare(url, exportName))),
+    );
     const barrier = new Int32Array(new SharedArrayBuffer(8));
     this.#barriers.add(barrier);
     const runs = threads.map((thread) =>
@@ -187,7 +196,7 @@ export class Machine extends EventEmitter<MachineEvents> {
     this.#mustRun();
     const thread = this.#threads[this.cpu(cpu).number];
     const state = cpuState(this.console, cpu);
-    if (state !== CPU_ONLINE || thread === undefined) {
+    if (state !== CPU_ONLINE) {
       throw new MachineStateError(`CPU ${cpu} is ${state === CPU_DEAD ? 'dead' : 'offline'}`);
     }
     return thread;
@@ -271,7 +280,10 @@ export class Machine extends EventEmitter<MachineEvents> {
     }
     const limit = new AbortController();
     const ended = Promise.all(this.#threads.map((thread) => thread.ended));
-    await Promise.race([ended, sleep(HALT_LIMIT_MS, undefined, { signal: limit.signal }).catch(() => undefined)]);
+    await Promise.race([
+      ended,
+      sleep(HALT_LIMIT_MS, undefined, { signal: limit.signal }).catch(() => undefined),
+    ]);
     limit.abort();
     await this.#pool.destroy();
   }
@@ -280,7 +292,8 @@ export class Machine extends EventEmitter<MachineEvents> {
   async offline(cpu: number): Promise<void> {
     this.#threadOf(cpu);
     await withCpusStopped(this.console, [cpu], () => {
-      if (num_online_cpus(this.console) === 1) throw new MachineStateError(`CPU ${cpu} is the last one online`);
+      if (num_online_cpus(this.console) === 1)
+        throw new MachineStateError(`CPU ${cpu} is the last one online`);
       takeCpuDown(this.console, cpu);
       refresh_zone_stat_thresholds(this.console);
     });

@@ -16,7 +16,11 @@ const STOP_LIMIT_MS = 10_000;
  * @param cpus the CPUs to stop; dead ones are passed over
  * @throws MachineStateError when a CPU does not come to a poll in time: nothing was done then
  */
-export async function withCpusStopped<Value>(k: Kernel, cpus: readonly number[], action: () => Value): Promise<Value> {
+export async function withCpusStopped<Value>(
+  k: Kernel,
+  cpus: readonly number[],
+  action: () => Value,
+): Promise<Value> {
   const claimed = cpus.filter((cpu) => cpuState(k, cpu) !== CPU_DEAD);
   for (const cpu of claimed) claimCpu(k, cpu);
   try {

@@ -1,6 +1,6 @@
 import { NR_MEM_SECTIONS } from '../../arch/page.js';
 import { MAX_NR_ZONES } from '../../arch/address-space.js';
-import { array, bytes, lineStart, struct, word, WORD_BYTES } from '../../image/struct.js';
+import { array, bytes, double, lineStart, struct, word, WORD_BYTES } from '../../image/struct.js';
 import { CPU_AREA } from './cpu-area.js';
 import {
   COMM_BYTES,
@@ -37,7 +37,7 @@ const KERNEL_DATA = struct('kernel', {
   node_memory_map: array(word, NODEMASK_WORDS),
   /** Word index of each CPU's area (the last is the console's), of each node's pg_data_t; node of each CPU. Constant after boot. */
   cpu_area: array(word, NR_CPUS + 1),
-  cpu_node: array(word, NR_CPUS),
+  cpu_node: array(word, NR_CPUS + 1),
   node_data: array(word, MAX_NUMNODES),
   /** Distances, a byte each: `u8[node_distance * 4 + from * MAX_NUMNODES + to]`. Constant after boot. */
   node_distance: bytes(MAX_NUMNODES * MAX_NUMNODES),
@@ -89,7 +89,8 @@ const KERNEL_DATA = struct('kernel', {
   /** smp_call_function: one call at a time, under call_lock. `call_todo` is a bit per CPU, cleared by Atomics. */
   call_lock: array(word, 2),
   call_function: word,
-  call_info: word,
+  /** A double: it may be a kernel address. */
+  call_info: double,
   call_waiting: word,
   call_todo: array(word, CPUMASK_WORDS),
   /** CPUs that have not finished yet. Atomics; waited on. */

@@ -35,7 +35,7 @@ export function smp_call_function(k: Cpu, symbol: number, info: number, wait: bo
   spin_lock(k, KERNEL.call_lock);
   let targets = 0;
   k.i32[KERNEL.call_function] = symbol;
-  k.i32[KERNEL.call_info] = info;
+  k.f64[KERNEL.call_info >>> 1] = info;
   k.i32[KERNEL.call_waiting] = wait ? 1 : 0;
   for (let cpu = 0; cpu < k.i32[KERNEL.nr_cpus]; cpu++) {
     if (cpu === k.cpu || !cpu_online(k, cpu)) continue;
@@ -96,7 +96,7 @@ function serveForOthers(k: Cpu): number {
 /** Handles the interrupt: runs the function, if this CPU has not yet. Hardirq context. */
 export function handleCallFunction(k: Cpu): void {
   const symbol = k.i32[KERNEL.call_function];
-  const info = k.i32[KERNEL.call_info];
+  const info = k.f64[KERNEL.call_info >>> 1];
   const wait = k.i32[KERNEL.call_waiting] !== 0;
   k.i32[k.area + IN_CALL] = 1;
   if (takeCall(k, k.cpu)) {
