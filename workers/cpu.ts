@@ -1,4 +1,4 @@
-import { type Endpoint, expose } from 'comlink';
+import { expose } from 'comlink';
 import type { MessagePort } from 'node:worker_threads';
 import { CpuService, type CpuTask } from '../src/machine/cpu-service.js';
 
