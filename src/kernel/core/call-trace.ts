@@ -22,7 +22,7 @@ export function callTrace(skip = 0): string {
 export function formatStack(stack: string, skip: number): string {
   const lines: string[] = [];
   for (const line of stack.split('\n')) {
-    const frame = FRAME.exec(line)?.groups;
+    const frame: Partial<Record<string, string>> | undefined = FRAME.exec(line)?.groups;
     if (frame?.file === undefined || frame.file.startsWith('node:')) continue;
     const name = (frame.name ?? '<anonymous>').replace(/^(Module|Object|Kernel)\./, '');
     lines.push(` [<${frame.file}:${frame.line ?? '?'}>] ${name}`);

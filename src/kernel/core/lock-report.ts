@@ -23,9 +23,9 @@ const LOCKUP = 'BUG: spinlock lockup';
 export function reportLongWait(k: Cpu, lock: number, value: number, milliseconds: number): void {
   const owner = (value & LOCK_OWNER_MASK) - 1;
   const owners = owner >= 0 ? [owner] : readersOf(k, lock);
-  const names = owners.map((cpu) => `CPU#${cpu}`).join(', ');
+  const names = owners.length === 0 ? 'unknown' : `CPU#${owners.join(', CPU#')}`;
   const lines = [
-    `${LOCKUP} on CPU#${k.cpu}, lock: ${k.nameOf(lock)}, ${owner >= 0 ? 'owner' : 'readers'}: ${names || 'unknown'}, ` +
+    `${LOCKUP} on CPU#${k.cpu}, lock: ${k.nameOf(lock)}, ${owner >= 0 ? 'owner' : 'readers'}: ${names}, ` +
       `${Math.round(milliseconds)} ms`,
   ];
   for (const cpu of owners) {

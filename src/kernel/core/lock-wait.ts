@@ -3,6 +3,7 @@ import { CPU_AREA, IRQ_STOP } from './cpu-area.js';
 import { poll } from './irqflags.js';
 import { KERNEL } from './kernel-data.js';
 import { reportLongWait } from './lock-report.js';
+import { LOCK_OWNER_MASK, LOCK_READER } from './lock-word.js';
 import { WAIT_SLICE_MS } from './platform.js';
 import { checkRunning } from './system-state.js';
 
@@ -56,7 +57,8 @@ export function serveWhileWaiting(k: Cpu): void {
  */
 export function waitedTooLong(k: Cpu, lock: number, value: number, start: number): boolean {
   const waited = k.platform.now() - start;
-  if (waited <= k.i32[KERNEL.lock_hold_limit_ms]) return false;
+  const isFree = (value & LOCK_OWNER_MASK) === 0 && value < LOCK_READER;
+  if (isFree || waited <= k.i32[KERNEL.lock_hold_limit_ms]) return false;
   reportLongWait(k, lock, value, waited);
   return true;
 }

@@ -4,7 +4,7 @@ import type { Cpu } from './cpu.js';
 import { CPU_AREA } from './cpu-area.js';
 import { beyondHeldLimit, removeHeld } from './held-locks.js';
 import { serveWhileWaiting, sleepOnLock, waitedTooLong } from './lock-wait.js';
-import { HELD_LIMIT, LOCK_CONTENDED, LOCK_OWNER_MASK } from './lock-word.js';
+import { HELD_LIMIT, LOCK_CONTENDED, LOCK_OWNER_MASK, SPIN_ATTEMPTS } from './lock-word.js';
 
 /**
  * The lock under every spinlock: one word, 0 free, else the number of the CPU that holds it plus 1, and a flag when
@@ -15,15 +15,13 @@ import { HELD_LIMIT, LOCK_CONTENDED, LOCK_OWNER_MASK } from './lock-word.js';
  * again before it puts the flag back. So a busy lock changes hands between running threads without a wake-up each.
  */
 
-/** Looks at a busy lock before a waiter goes to sleep. */
-const SPIN_ATTEMPTS = 100;
-
 // Module-local constants: V8 folds them into the code, imported ones cost a load each.
 const LOCKS_HELD = CPU_AREA.at.locks_held;
 const HELD = CPU_AREA.at.held;
 const LIMIT = HELD_LIMIT;
 const OWNER_MASK = LOCK_OWNER_MASK;
 const CONTENDED = LOCK_CONTENDED;
+const ATTEMPTS = SPIN_ATTEMPTS;
 
 /**
  * Takes the lock, waiting as long as it takes. The caller has disabled preemption. Any context.
@@ -104,7 +102,7 @@ function rawLockSlow(k: Cpu, lock: number): void {
 /** Tries for a moment to put `mine` into the lock word. */
 function spinForLock(k: Cpu, lock: number, mine: number): boolean {
   const { i32 } = k;
-  for (let attempt = 0; attempt < SPIN_ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (Atomics.load(i32, lock) === 0 && Atomics.compareExchange(i32, lock, 0, mine) === 0) return true;
     k.platform.relax(lock);
   }

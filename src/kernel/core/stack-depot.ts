@@ -89,5 +89,6 @@ function add(k: Cpu, text: Uint8Array, hash: number): number {
 function hashOf(text: Uint8Array): number {
   let hash = 0x811c9dc5;
   for (const byte of text) hash = Math.imul(hash ^ byte, 0x01000193);
-  return hash;
+  // As the word in the image will have it.
+  return hash | 0;
 }

@@ -9,6 +9,7 @@ import {
   LOCK_OWNER_MASK,
   LOCK_READER,
   LOCK_READERS_WAIT,
+  SPIN_ATTEMPTS,
 } from '../core/lock-word.js';
 import { lockOwner } from '../core/raw-lock.js';
 
@@ -19,9 +20,6 @@ import { lockOwner } from '../core/raw-lock.js';
  * finds the lock busy puts his flag back.
  */
 
-/** Looks at a busy lock before a waiter goes to sleep. */
-const SPIN_ATTEMPTS = 100;
-
 // Module-local constants: V8 folds them into the code, imported ones cost a load each.
 const LOCKS_HELD = CPU_AREA.at.locks_held;
 const READ = HELD_READ;
@@ -29,6 +27,7 @@ const OWNER_MASK = LOCK_OWNER_MASK;
 const CONTENDED = LOCK_CONTENDED;
 const READERS_WAIT = LOCK_READERS_WAIT;
 const READER = LOCK_READER;
+const ATTEMPTS = SPIN_ATTEMPTS;
 
 /** Adds a reader unless there is a writer; whether it did. The list has this CPU as one already. */
 export function addReader(k: Cpu, lock: number): boolean {
@@ -72,7 +71,7 @@ export function readLockSlow(k: Cpu, lock: number, entry: number): void {
 /** Tries for a moment to become a reader. The list says so only while it tries and when it did. */
 function spinForReading(k: Cpu, lock: number, entry: number): boolean {
   const { i32 } = k;
-  for (let attempt = 0; attempt < SPIN_ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if ((Atomics.load(i32, lock) & OWNER_MASK) === 0) {
       i32[entry] = lock | READ;
       if (addReader(k, lock)) return true;
@@ -108,7 +107,7 @@ export function writeLockSlow(k: Cpu, lock: number): void {
 
 /** Tries for a moment to become the writer. */
 function spinForWriting(k: Cpu, lock: number, mine: number): boolean {
-  for (let attempt = 0; attempt < SPIN_ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (takeForWriting(k, lock, mine)) return true;
     k.platform.relax(lock);
   }

@@ -4,6 +4,7 @@ import { BUG_ON, WARN } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { local_irq_restore, local_irq_save, poll } from '../core/irqflags.js';
 import { KERNEL } from '../core/kernel-data.js';
+import { SPIN_ATTEMPTS } from '../core/lock-word.js';
 import { local_bh_disable, local_bh_enable } from '../core/preempt.js';
 import { lockOwner } from '../core/raw-lock.js';
 import { checkRunning } from '../core/system-state.js';
@@ -22,8 +23,7 @@ import { spin_lock, spin_lock_init, spin_trylock, spin_unlock, SPINLOCK } from '
 export const SEQCOUNT = struct('seqcount', { sequence: word });
 export const SEQLOCK = struct('seqlock', { sequence: word, lock: SPINLOCK });
 
-/** Looks at an odd number before a reader goes to sleep, for so many milliseconds at a time. */
-const SPIN_ATTEMPTS = 100;
+/** How long a reader sleeps at a time while somebody writes: nobody will wake it. */
 const NAP_MS = 1;
 
 // A module-local constant: V8 folds it into the code, an imported one costs a load.
