@@ -3,6 +3,7 @@ import type { Cpu } from './core/cpu.js';
 import { CPU_AREA, CPU_DEAD, CPU_OFFLINE } from './core/cpu-area.js';
 import { setCpuState } from './core/cpu-mask.js';
 import { KERNEL } from './core/kernel-data.js';
+import { MAX_LOCKS_HELD } from './core/limits.js';
 import { heldLocks } from './core/lock-report.js';
 import { printk } from './core/printk.js';
 import { takeOverCpu } from './cpu/ownership.js';
@@ -55,10 +56,12 @@ export function recoverCpu(k: Cpu, cpu: number): void {
   i32[area + CPU_AREA.at.irqs_disabled] = 0;
   i32[area + CPU_AREA.at.locks_held] = 0;
   i32[area + CPU_AREA.at.task_flags] = 0;
+  i32.fill(0, area + CPU_AREA.at.held_trace, area + CPU_AREA.at.held_trace + MAX_LOCKS_HELD);
   Atomics.store(i32, area + CPU_AREA.at.waitingOn, 0);
   finishCallOf(gone);
   const lost = repairPageSets(gone);
-  if (lost !== 0) printk(k, `CPU ${cpu}: frame 0x${lost.toString(16)} was on its way between a list and its user`);
+  if (lost !== 0)
+    printk(k, `CPU ${cpu}: frame 0x${lost.toString(16)} was on its way between a list and its user`);
 }
 
 /** A CPU whose thread is dead and held no lock leaves the machine as an unplugged one does. */

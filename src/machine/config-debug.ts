@@ -7,12 +7,22 @@ const LOCK_HOLD_LIMIT_MS = 1000;
 /** About a quarter of an hour. Milliseconds. */
 const MAX_LOCK_HOLD_LIMIT_MS = 1_000_000;
 
+/** Sleeping in atomic context is a mistake that nobody wants to miss, and looking for it is cheap. */
+const DEFAULTS: DebugSwitches = {
+  locks: false,
+  sleep: true,
+  pageOwner: false,
+  vm: false,
+  lockHoldLimitMs: LOCK_HOLD_LIMIT_MS,
+};
+
 /** Reads the debug switches: a boolean for all of them, or one by one. */
 export function readDebug(field: ConfigField): DebugSwitches | null {
-  if (!field.isGiven || typeof field.value === 'boolean') return allSwitches(field.value === true);
+  if (!field.isGiven) return DEFAULTS;
+  if (typeof field.value === 'boolean') return allSwitches(field.value);
   const fields = field.object([...SWITCHES, 'lockHoldLimitMs'], `{ "locks": true }, or a boolean`);
   if (fields === null) return null;
-  const values = SWITCHES.map((name) => (fields[name].isGiven ? fields[name].boolean() : false));
+  const values = SWITCHES.map((name) => (fields[name].isGiven ? fields[name].boolean() : DEFAULTS[name]));
   const { lockHoldLimitMs: limit } = fields;
   const lockHoldLimitMs = limit.isGiven ? limit.integer(1, MAX_LOCK_HOLD_LIMIT_MS) : LOCK_HOLD_LIMIT_MS;
   if (values.includes(null) || lockHoldLimitMs === null) return null;

@@ -45,7 +45,7 @@ export interface MachineConfig {
   readonly numaZonelistOrder?: Hardware['numaZonelistOrder'] | undefined;
   /** Clock ticks a second. Default 100. */
   readonly hz?: number | undefined;
-  /** Default: all off. `true`: all on. */
+  /** Default: only `sleep` is on. `true`: all on, `false`: all off. */
   readonly debug?:
     boolean | { readonly [Switch in keyof DebugSwitches]?: DebugSwitches[Switch] | undefined } | undefined;
   /**

@@ -51,7 +51,7 @@ describe('presets', () => {
       movablecore: 4 * MIB,
       numaZonelistOrder: 'default',
       hz: 100,
-      debug: { locks: false, sleep: false, pageOwner: false, vm: false, lockHoldLimitMs: 1000 },
+      debug: { locks: false, sleep: true, pageOwner: false, vm: false, lockHoldLimitMs: 1000 },
       bootHooks: [],
     } satisfies Hardware);
   });
@@ -158,7 +158,7 @@ describe('objects', () => {
     const nodes = [{ memory: '16M', cpus: 1 }];
     expect(loadHardware({ nodes, debug: { vm: true, lockHoldLimitMs: 5 } }).debug).toEqual({
       locks: false,
-      sleep: false,
+      sleep: true,
       pageOwner: false,
       vm: true,
       lockHoldLimitMs: 5,

@@ -292,7 +292,7 @@ const memoryRules: [string, unknown, string[]][] = [
       bootHooks: Array.from({ length: 4000 }, () => ({ module: 'a-driver', name: 'driver_init' })),
     }),
     [
-      'nodes: need 172377 bytes of firmware tables, more than the 131008 there are; ' +
+      'nodes: need 172376 bytes of firmware tables, more than the 131008 there are; ' +
         'use fewer holes, ranges or boot hooks',
     ],
   ],

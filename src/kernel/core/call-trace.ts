@@ -22,8 +22,10 @@ export function callTrace(skip = 0): string {
 export function formatStack(stack: string, skip: number): string {
   const lines: string[] = [];
   for (const line of stack.split('\n')) {
+    // What the engine and Node do in between is nobody's kernel function.
+    if (line.includes('node:')) continue;
     const frame: Partial<Record<string, string>> | undefined = FRAME.exec(line)?.groups;
-    if (frame?.file === undefined || frame.file.startsWith('node:')) continue;
+    if (frame?.file === undefined) continue;
     const name = (frame.name ?? '<anonymous>').replace(/^(Module|Object|Kernel)\./, '');
     lines.push(` [<${frame.file}:${frame.line ?? '?'}>] ${name}`);
   }

@@ -103,11 +103,10 @@ const KERNEL_DATA = struct('kernel', {
   module_symbols: array(bytes(MODULE_SYMBOL_BYTES), MAX_MODULE_SYMBOLS),
 
   lockdepStart: lineStart,
-  /** Lock classes: names, and for each class a bit per class that was taken while it was held. Under lockdep_lock. */
+  /** Lock classes: their names, and the orders in which they were taken. Under lockdep_lock. */
   lockdep_lock: word,
   nr_lock_classes: word,
   lock_class_names: array(bytes(COMM_BYTES * 2), MAX_LOCK_CLASSES),
-  lock_order: array(word, (MAX_LOCK_CLASSES * MAX_LOCK_CLASSES) / 32),
   /** Traces of where an order was first seen: handles into the stack depot, per pair; only with debug.locks. */
   lock_order_trace: array(word, MAX_LOCK_CLASSES * MAX_LOCK_CLASSES),
 
