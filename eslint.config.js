@@ -15,6 +15,7 @@ const floors = [
   ['kernel/mm'],
   ['kernel/fs'],
   ['kernel/debug'],
+  ['kernel/face'],
   ['kernel'],
   ['drivers'],
   ['machine'],

@@ -1,6 +1,6 @@
 import { formatAddress } from '../../arch/address-space.js';
 import { PAGE_SIZE, SECTION_BYTES } from '../../arch/page.js';
-import { oops } from '../core/bug.js';
+import { BUG_ON, oops } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { phys_to_word } from './phys.js';
@@ -106,4 +106,15 @@ export function bytesAt(k: Cpu, address: number, length: number): Uint8Array {
   if (length === 0) return k.u8.subarray(0, 0);
   const at = imageOffset(k, address, length);
   return k.u8.subarray(at, at + length);
+}
+
+/**
+ * The word index in the image of a kernel address: what locks, atomics and bit maps take.
+ *
+ * @throws KernelOops when nothing is mapped there; KernelBug when the address is no multiple of 4
+ */
+export function wordAt(k: Cpu, address: number): number {
+  const at = imageOffset(k, address, 4);
+  BUG_ON(k, at % 4 !== 0, `${formatAddress(k.space, address)} is not aligned to a word`);
+  return at / 4;
 }

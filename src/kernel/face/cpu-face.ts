@@ -1,0 +1,162 @@
+import type { AddressSpace } from '../../arch/address-space.js';
+import type { MemoryImage } from '../../image/memory-image.js';
+import type { Cpu } from '../core/cpu.js';
+import { CPU_AREA } from '../core/cpu-area.js';
+import * as irqflags from '../core/irqflags.js';
+import { KERNEL } from '../core/kernel-data.js';
+import type { Platform } from '../core/platform.js';
+import * as preempt from '../core/preempt.js';
+import { printk } from '../core/printk.js';
+import { SYM_DRAIN_LOCAL_PAGES } from '../core/symbols.js';
+import { do_IRQ } from '../cpu/interrupt.js';
+import { module_symbol } from '../cpu/module-symbols.js';
+import * as smp from '../cpu/smp-call.js';
+import { nameOf } from '../debug/name-of.js';
+import { drain_local_pages } from '../mm/page-sets.js';
+
+/** What a CPU is and does: the first part of the `Kernel`, with the views and constants that all parts use. */
+export abstract class CpuFace implements Cpu {
+  readonly image: MemoryImage;
+  readonly i32: Int32Array;
+  readonly u32: Uint32Array;
+  readonly u16: Uint16Array;
+  readonly u8: Uint8Array;
+  readonly f64: Float64Array;
+  readonly platform: Platform;
+  readonly space: AddressSpace;
+  readonly debug: number;
+  readonly cpu: number;
+  readonly node: number;
+  area: number;
+
+  /** See `Kernel`. */
+  constructor(image: MemoryImage, cpu: number, platform: Platform, space: AddressSpace) {
+    this.image = image;
+    this.i32 = image.i32;
+    this.u32 = image.u32;
+    this.u16 = image.u16;
+    this.u8 = image.u8;
+    this.f64 = image.f64;
+    this.platform = platform;
+    this.space = space;
+    this.debug = image.i32[KERNEL.debug];
+    this.cpu = cpu;
+    this.node = image.i32[KERNEL.cpu_node + cpu];
+    this.area = image.i32[KERNEL.cpu_area + cpu];
+  }
+
+  abstract as(cpu: number): Cpu;
+
+  abstract call(symbol: number, info: number): void;
+
+  smp_processor_id(): number {
+    return this.cpu;
+  }
+
+  numa_node_id(): number {
+    return this.node;
+  }
+
+  /** Moves the boot CPU from its static area into its own. Boot only. */
+  moveBootArea(area: number): void {
+    this.i32.copyWithin(area, this.area, this.area + CPU_AREA.words);
+    this.area = area;
+  }
+
+  nameOf(index: number): string {
+    return nameOf(this, index);
+  }
+
+  do_IRQ(): void {
+    do_IRQ(this);
+  }
+
+  poll(): void {
+    irqflags.poll(this);
+  }
+
+  cpu_relax(word: number): void {
+    this.platform.relax(word);
+    irqflags.poll(this);
+  }
+
+  preempt_count(): number {
+    return preempt.preempt_count(this);
+  }
+
+  preempt_disable(): void {
+    preempt.preempt_disable(this);
+  }
+
+  preempt_enable(): void {
+    preempt.preempt_enable(this);
+  }
+
+  in_irq(): boolean {
+    return preempt.in_irq(this);
+  }
+
+  in_softirq(): boolean {
+    return preempt.in_softirq(this);
+  }
+
+  in_interrupt(): boolean {
+    return preempt.in_interrupt(this);
+  }
+
+  in_atomic(): boolean {
+    return preempt.in_atomic(this);
+  }
+
+  local_bh_disable(): void {
+    preempt.local_bh_disable(this);
+  }
+
+  local_bh_enable(): void {
+    preempt.local_bh_enable(this);
+  }
+
+  irqs_disabled(): boolean {
+    return irqflags.irqs_disabled(this);
+  }
+
+  local_irq_disable(): void {
+    irqflags.local_irq_disable(this);
+  }
+
+  local_irq_enable(): void {
+    irqflags.local_irq_enable(this);
+  }
+
+  local_irq_save(): number {
+    return irqflags.local_irq_save(this);
+  }
+
+  local_irq_restore(flags: number): void {
+    irqflags.local_irq_restore(this, flags);
+  }
+
+  smp_call_function(symbol: number, info: number, wait: boolean): void {
+    smp.smp_call_function(this, symbol, info, wait);
+  }
+
+  on_each_cpu(symbol: number, info: number, wait: boolean): void {
+    smp.on_each_cpu(this, symbol, info, wait);
+  }
+
+  module_symbol(url: string, name: string): number {
+    return module_symbol(this, url, name);
+  }
+
+  printk(text: string): void {
+    printk(this, text);
+  }
+
+  drain_local_pages(): void {
+    drain_local_pages(this);
+  }
+
+  drain_all_pages(): void {
+    smp.on_each_cpu(this, SYM_DRAIN_LOCAL_PAGES, 0, true);
+  }
+}
