@@ -29,3 +29,7 @@ export {
   ZONE_NAMES,
   ZONE_NORMAL,
 } from './arch/address-space.js';
+export { replayTrace, type ReplayOptions, type ReplayProgress } from './trace/replay.js';
+export type { CpuReplay, LiveAtEnd, ReplaySpeed, TraceReplay } from './trace/replay-result.js';
+export { sampleTraceFile } from './trace/sample-trace.js';
+export { TraceError } from './trace/trace-error.js';

@@ -17,6 +17,9 @@ const SLEEP_MS = 1;
 /** Nanoseconds in a millisecond. */
 const NS_PER_MS = 1e6;
 
+/** Part of the message of a CPU that stops only because the replay has ended elsewhere. */
+export const REPLAY_ABORTED = 'the replay was aborted on another CPU';
+
 /** What a program needs of the kernel it runs on. */
 export interface ReplayKernel {
   /** The number of the CPU that calls. */
@@ -58,6 +61,8 @@ export interface ProgramResult {
   readonly pagesFreed: number;
   /** Frees that had to wait for their allocation on another CPU. */
   readonly waits: number;
+  /** How long those waits were (nanoseconds). */
+  readonly waitNs: number;
   /** From the first to the last operation (nanoseconds). */
   readonly elapsedNs: number;
 }
@@ -74,6 +79,7 @@ function newTally(): Tally {
     pagesAllocated: 0,
     pagesFreed: 0,
     waits: 0,
+    waitNs: 0,
   };
 }
 
@@ -154,6 +160,14 @@ function awaitSlot(
   let contents = Atomics.load(slots, slot);
   if (contents !== SLOT_EMPTY) return contents;
   tally.waits++;
+  const start = performance.now();
+  contents = sleepForSlot(k, slots, slot, abort);
+  tally.waitNs += (performance.now() - start) * NS_PER_MS;
+  return contents;
+}
+
+function sleepForSlot(k: ReplayKernel, slots: Int32Array, slot: number, abort: Int32Array): number {
+  let contents: number;
   for (let spin = 0; spin < SPINS; spin++) {
     contents = Atomics.load(slots, slot);
     if (contents !== SLOT_EMPTY) return contents;
@@ -172,5 +186,5 @@ function awaitSlot(
 }
 
 function throwAborted(k: ReplayKernel): never {
-  throw new Error(`replay: CPU ${k.smp_processor_id()} stops because the replay was aborted on another CPU`);
+  throw new Error(`replay: CPU ${k.smp_processor_id()} stops because ${REPLAY_ABORTED}`);
 }
