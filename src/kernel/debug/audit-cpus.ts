@@ -1,0 +1,67 @@
+import { CPU_AREA, CPU_DEAD, CPU_OFFLINE, CPU_ONLINE } from '../core/cpu-area.js';
+import { KERNEL } from '../core/kernel-data.js';
+import { CPUMASK_WORDS } from '../core/limits.js';
+import { TRANSIT_ORDER_SHIFT } from '../mm/page-set-repair.js';
+import { isStructure } from './audit-nodes.js';
+import type { AuditRun } from './audit-run.js';
+import { checkLock } from './audit-zone-state.js';
+
+const AREA = CPU_AREA.at;
+/** Fields that are 0 while a CPU may be stopped. */
+const QUIET = ['locks_held', 'preempt_count', 'irqs_disabled', 'in_call'] as const;
+
+/** Finds the areas of the CPUs and of the console. */
+export function findCpuAreas(run: AuditRun): void {
+  const areas: number[] = [];
+  for (let cpu = 0; cpu <= run.cpus; cpu++) {
+    const isArea = isStructure(run, `cpu_area[${cpu}]`, KERNEL.cpu_area + cpu, CPU_AREA.words);
+    areas.push(isArea ? run.k.i32[KERNEL.cpu_area + cpu] : 0);
+  }
+  run.areas = areas;
+}
+
+/** Checks that every CPU is as a quiet one is, and that the locks which belong to no zone are free. */
+export function auditCpus(run: AuditRun): void {
+  for (let cpu = 0; cpu < run.cpus; cpu++) if (run.areas[cpu] !== 0) auditCpu(run, cpu, run.areas[cpu]);
+  checkLock(run, 'call_lock', KERNEL.call_lock);
+  checkLock(run, 'logbuf_lock', KERNEL.logbuf_lock);
+  checkLock(run, 'symbol_lock', KERNEL.symbol_lock);
+  checkLock(run, 'lockdep_lock', KERNEL.lockdep_lock);
+  checkLock(run, 'depot_lock', KERNEL.depot_lock);
+  const { i32 } = run.k;
+  const unfinished = i32[KERNEL.call_unfinished];
+  if (unfinished !== 0) run.report({ kind: 'call-pending', field: 'call_unfinished', value: unfinished });
+  for (let word = 0; word < CPUMASK_WORDS; word++) {
+    const value = i32[KERNEL.call_todo + word];
+    if (value !== 0) run.report({ kind: 'call-pending', field: 'call_todo', value });
+  }
+}
+
+function auditCpu(run: AuditRun, cpu: number, area: number): void {
+  const { i32 } = run.k;
+  const state = i32[area + AREA.state];
+  const inOnlineMap = ((i32[KERNEL.cpu_online_map + (cpu >>> 5)] >>> (cpu & 31)) & 1) !== 0;
+  const isState = state === CPU_OFFLINE || state === CPU_ONLINE || state === CPU_DEAD;
+  if (!isState || inOnlineMap !== (state === CPU_ONLINE)) {
+    run.report({ kind: 'cpu-state', cpu, state, inOnlineMap });
+  }
+  const transit = i32[area + AREA.pageInTransit];
+  if (transit !== 0) {
+    const frame = transit & ((1 << TRANSIT_ORDER_SHIFT) - 1);
+    run.report({ kind: 'in-transit', cpu, frame, order: transit >>> TRANSIT_ORDER_SHIFT });
+  }
+  // What a dead CPU was in the middle of stays in its area for ever.
+  if (state === CPU_DEAD) return;
+  for (const field of QUIET) {
+    const value = i32[area + AREA[field]];
+    if (value !== 0) run.report({ kind: 'cpu-context', cpu, field, value });
+  }
+}
+
+/** Whether a CPU died: then its event counters may lack what it was just doing. */
+export function hasDeadCpu(run: AuditRun): boolean {
+  for (let cpu = 0; cpu < run.cpus; cpu++) {
+    if (run.areas[cpu] !== 0 && run.k.i32[run.areas[cpu] + AREA.state] === CPU_DEAD) return true;
+  }
+  return false;
+}

@@ -1,0 +1,140 @@
+import type {
+  MismatchKind,
+  Place,
+  Violation,
+  ViolationKind,
+  ViolationOf,
+  ZoneRef,
+} from './audit-violation.js';
+
+/** A violation in words: one sentence, with the page's last owner behind it if that is known. */
+export function describeViolation(violation: Violation): string {
+  const describe = SENTENCES[violation.kind] as (v: Violation) => string;
+  const sentence = describe(violation);
+  return 'owner' in violation ? `${sentence}\n${violation.owner}` : sentence;
+}
+
+/** The sentence of each kind. */
+const SENTENCES: { readonly [Kind in ViolationKind]: (v: ViolationOf<Kind>) => string } = {
+  lost: (v) => `${at(v)} is lost: it has no reference and is in no list`,
+  twice: (v) => `${at(v)} is in two places: ${place(v.first)} and ${place(v.second)}`,
+  'list-broken': (v) =>
+    `${zone(v)}, ${place(v.list)}: the ${v.link} link of ${v.frame === 0 ? 'the head' : `frame ${hex(v.frame)}`} ` +
+    `is ${v.value}, which does not link back`,
+  'free-block': (v) => `${at(v)} is ${place(v.list)}, but ${blockProblem(v.problem, v.value)}`,
+  'free-state': (v) =>
+    `${at(v)} is ${place(v.place)}, but its ${v.field} is ${v.field === 'flags' ? hex(v.value) : v.value}`,
+  'stray-buddy': (v) => `${at(v)} has PG_buddy with order ${v.order}, but is ${place(v.place)}`,
+  unmerged: (v) =>
+    `${at(v)} and its buddy ${hex(v.buddy)} are both free with order ${v.order}, but not merged`,
+  'nr-free': (v) =>
+    `${zone(v)}: free_area[${v.order}].nr_free is ${v.stored}, but its lists have ${v.counted} blocks`,
+  'free-pages': (v) => `${zone(v)}: nr_free_pages is ${v.stored}, but the free lists have ${v.counted} pages`,
+  'stat-negative': (v) => `${zone(v)}: ${v.item} is ${v.value} after all CPUs are counted in`,
+  'stat-diff': (v) =>
+    `${zone(v)}: CPU ${v.cpu} holds back ${v.diff} of ${v.item}, with a threshold of ${v.threshold}`,
+  'pcp-count': (v) =>
+    `${zone(v)}: the ${v.list} list of CPU ${v.cpu} says it has ${v.stored} pages, but has ${v.counted}`,
+  'pcp-limit': (v) =>
+    `${zone(v)}: the ${v.list} list of CPU ${v.cpu} has ${v.count} pages; its limit is ${v.limit}`,
+  'pcp-type': (v) => `${at(v)} is in the ${v.list} list of CPU ${v.cpu} with migrate type ${v.value}`,
+  'offline-pageset': (v) => `${zone(v)}: CPU ${v.cpu} is ${v.state}, but its ${v.field} is ${v.value}`,
+  'in-transit': (v) =>
+    `CPU ${v.cpu} is quiet, but frame ${hex(v.frame)}, order ${v.order}, is on its way between a list and a caller`,
+  'lock-held': (v) => `${v.lock} is ${v.cpu < 0 ? `not free (${hex(v.value)})` : `held by CPU ${v.cpu}`}`,
+  'cpu-context': (v) => `CPU ${v.cpu} is quiet, but its ${v.field} is ${hex(v.value)}`,
+  'cpu-state': (v) =>
+    `CPU ${v.cpu} has state ${v.state}, but is ${v.inOnlineMap ? '' : 'not '}in cpu_online_map`,
+  'call-pending': (v) => `all CPUs are quiet, but ${v.field} is ${hex(v.value)}`,
+  compound: (v) => `${at(v)} ${compoundProblem(v.problem, v.head, v.value)}`,
+  'page-zone': (v) => `${at(v)} has the flags of node ${v.bitsNode}, zone type ${v.bitsType}`,
+  'reserved-free': (v) => `${at(v)} is reserved, but also ${place(v.place)}`,
+  'hole-in-use': (v) => `${at(v)} is no RAM, but its flags ${hex(v.flags)} are not those of a hole`,
+  'page-count': (v) => `${at(v)} has ${v.count} references`,
+  'owner-record': (v) => `${at(v)} has a page-owner record with the impossible order ${v.value - 1}`,
+  'numa-sums': (v) =>
+    `${v.misses} allocations missed their node, but ${v.foreign} are counted as foreign there`,
+  'page-events': (v) =>
+    `${v.freed} pages were freed and ${v.allocated} allocated since boot, so ${v.freed - v.allocated} ` +
+    `should be free, but ${v.free} are`,
+  watermark: (v) => `${zone(v)}: the watermarks are out of order: min ${v.min}, low ${v.low}, high ${v.high}`,
+  'lowmem-reserve': (v) =>
+    `${zone(v)}: lowmem_reserve for ${v.classzone} is ${v.stored}; by formula it is ${v.expected}`,
+  pageblock: (v) => `${at(v)} begins a pageblock of the impossible migrate type ${v.value}`,
+  zonelist: (v) =>
+    `node ${v.node}, ${v.thisNode ? 'own ' : ''}zonelist for ${v.highest}, position ${v.position}: ` +
+    `${v.zone === null ? v.value : zone(v.zone)}: ${v.problem}`,
+  'zone-field': mismatch,
+  'node-field': mismatch,
+  'zone-table': mismatch,
+  section: mismatch,
+  total: mismatch,
+  'zone-span': (v) =>
+    `${zone(v)}: its ${v.spanned} frames from ${hex(v.start)} ` +
+    (v.problem === 'outside' ? 'lie outside its node' : 'overlap those of the zone before it'),
+  'zone-coverage': (v) => `node ${v.node} has ${v.ram} frames of RAM, but ${v.covered} are in zones`,
+  structure: (v) => `${v.field} is ${v.value}: ${v.problem}`,
+};
+
+function mismatch(v: ViolationOf<MismatchKind>): string {
+  return `${v.field} is ${v.stored}; it should be ${v.expected}`;
+}
+
+function zone(v: ZoneRef): string {
+  return `node ${v.node}, zone ${v.zone}`;
+}
+
+function at(v: ZoneRef & { readonly frame: number }): string {
+  return `frame ${hex(v.frame)} (${zone(v)})`;
+}
+
+function place(p: Place): string {
+  switch (p.in) {
+    case 'free list':
+      return `in the free list of order ${p.order}, type ${p.type}`;
+    case 'page set':
+      return `in the ${p.list} list of CPU ${p.cpu}`;
+    case 'free block':
+      return `inside a free block of order ${p.order}, type ${p.type}`;
+    case 'use':
+      return `in use with ${p.count} references`;
+    case 'block':
+      return `in the allocated block of order ${p.order} at frame ${hex(p.head)}`;
+    case 'reserve':
+      return 'reserved';
+    case 'hole':
+      return 'in a hole';
+    case 'nothing':
+      return 'in no list';
+  }
+}
+
+function blockProblem(problem: ViolationOf<'free-block'>['problem'], value: number): string {
+  switch (problem) {
+    case 'not PG_buddy':
+      return `has no PG_buddy (flags ${hex(value)})`;
+    case 'order':
+      return `has order ${value}`;
+    case 'alignment':
+      return 'is not aligned to its size';
+    case 'span':
+      return 'reaches beyond the zone';
+    case 'type':
+      return `is in a pageblock of type ${value}`;
+  }
+}
+
+function compoundProblem(problem: ViolationOf<'compound'>['problem'], head: number, value: number): string {
+  switch (problem) {
+    case 'order':
+      return `heads a compound page of the impossible order ${value}`;
+    case 'tail':
+      return `lies in the compound page at frame ${hex(head)}, but is no tail of it`;
+    case 'head':
+      return `is a tail of a compound page at frame ${hex(head)}, which is none or does not reach so far`;
+  }
+}
+
+function hex(value: number): string {
+  return `0x${(value >>> 0).toString(16)}`;
+}
