@@ -10,7 +10,7 @@ import { cpu_online, cpuState, num_online_cpus, setCpuState } from '../kernel/co
 import { KERNEL, SYSTEM_HALTED, SYSTEM_PANIC } from '../kernel/core/kernel-data.js';
 import { readLog } from '../kernel/core/printk.js';
 import { raiseInterrupt, serveInterrupts } from '../kernel/cpu/interrupt.js';
-import { borrowIdleCpu, releaseCpu, unclaimCpu } from '../kernel/cpu/ownership.js';
+import { borrowIdleCpu, releaseCpu } from '../kernel/cpu/ownership.js';
 import { audit, type AuditReport } from '../kernel/debug/audit.js';
 import { writeFirmware } from '../kernel/firmware.js';
 import { buryCpu, locksLost, recoverCpu, takeCpuDown, takeOverCpus } from '../kernel/hotplug.js';
@@ -63,6 +63,8 @@ export class Machine extends EventEmitter<MachineEvents> {
   readonly #threads: CpuThread[];
   readonly #barriers = new Set<Barrier>();
   #nextThread: number;
+  /** Ends when the last of the actions that change CPUs, which go one after another, has ended. */
+  #turn: Promise<unknown> = Promise.resolve();
   #tick: NodeJS.Timeout | undefined;
   #halting: Promise<void> | undefined;
 
@@ -227,7 +229,7 @@ export class Machine extends EventEmitter<MachineEvents> {
    */
   async write(path: string, text: string): Promise<void> {
     this.#mustRun();
-    await withCpusStopped(this.console, this.#numbers(), () => {
+    await this.#stopped(this.#numbers(), () => {
       this.console.writeFile(path, text);
     });
   }
@@ -240,7 +242,7 @@ export class Machine extends EventEmitter<MachineEvents> {
   async audit(): Promise<AuditReport> {
     // On a stopped machine nothing moves, though locks may be left held.
     if (this.panicked || this.halted) return audit(this.console);
-    return withCpusStopped(this.console, this.#numbers(), () => audit(this.console));
+    return this.#stopped(this.#numbers(), () => audit(this.console));
   }
 
   /** The kernel log. */
@@ -291,7 +293,7 @@ export class Machine extends EventEmitter<MachineEvents> {
   /** @internal See {@link MachineCpu.offline}. */
   async offline(cpu: number): Promise<void> {
     this.#threadOf(cpu);
-    await withCpusStopped(this.console, [cpu], () => {
+    await this.#stopped([cpu], () => {
       if (num_online_cpus(this.console) === 1)
         throw new MachineStateError(`CPU ${cpu} is the last one online`);
       takeCpuDown(this.console, cpu);
@@ -302,7 +304,11 @@ export class Machine extends EventEmitter<MachineEvents> {
   /** @internal See {@link MachineCpu.online}. */
   async online(cpu: number): Promise<void> {
     this.#mustRun();
-    const state = cpuState(this.console, this.cpu(cpu).number);
+    await this.#inTurn(() => this.#plugIn(this.cpu(cpu).number));
+  }
+
+  async #plugIn(cpu: number): Promise<void> {
+    const state = cpuState(this.console, cpu);
     if (state === CPU_ONLINE) return;
     if (state === CPU_OFFLINE) {
       setCpuState(this.console, cpu, CPU_ONLINE);
@@ -320,6 +326,17 @@ export class Machine extends EventEmitter<MachineEvents> {
     const thread = this.#threadOf(cpu);
     await thread.kill();
     await thread.ended;
+  }
+
+  /** {@link withCpusStopped}; what needs stopped CPUs is done one after another. */
+  #stopped<Value>(cpus: readonly number[], action: () => Value): Promise<Value> {
+    return this.#inTurn(() => withCpusStopped(this.console, cpus, action));
+  }
+
+  #inTurn<Value>(action: () => Promise<Value>): Promise<Value> {
+    const turn = this.#turn.then(action);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
   }
 
   #numbers(): number[] {
@@ -347,9 +364,9 @@ export class Machine extends EventEmitter<MachineEvents> {
     } else {
       for (const cpu of cpus) {
         recoverCpu(k, cpu);
-        unclaimCpu(k, cpu);
+        releaseCpu(k.as(cpu));
       }
-      await withCpusStopped(k, [thread.cpu], () => {
+      await this.#stopped([thread.cpu], () => {
         buryCpu(k, thread.cpu, error.reason);
       });
     }
