@@ -27,7 +27,10 @@ export const CPU_AREA = struct('cpu_area', {
   irqs_disabled: word,
   /** 1 while this CPU serves a call from another one. */
   in_call: word,
-  /** A page on its way between a page list of this CPU and a caller: what a thread's death would lose. */
+  /**
+   * A block on its way between a list and an owner: what the death of this CPU's thread would lose. First frame, and
+   * the order above {@link TRANSIT_ORDER_SHIFT}; 0 for none.
+   */
   pageInTransit: word,
   /** Flags of the running task (`PF_*`). */
   task_flags: word,
@@ -60,6 +63,9 @@ export const CPU_AREA = struct('cpu_area', {
   held_trace: array(word, MAX_LOCKS_HELD),
   end: lineStart,
 });
+
+/** Frames fit below it: physical addresses end at 16 GiB. */
+export const TRANSIT_ORDER_SHIFT = 22;
 
 export const CPU_OFFLINE = 0;
 export const CPU_ONLINE = 1;

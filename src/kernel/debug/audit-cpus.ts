@@ -1,7 +1,6 @@
-import { CPU_AREA, CPU_DEAD, CPU_OFFLINE, CPU_ONLINE } from '../core/cpu-area.js';
+import { CPU_AREA, CPU_DEAD, CPU_OFFLINE, CPU_ONLINE, TRANSIT_ORDER_SHIFT } from '../core/cpu-area.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { CPUMASK_WORDS } from '../core/limits.js';
-import { TRANSIT_ORDER_SHIFT } from '../mm/page-set-repair.js';
 import { isStructure } from './audit-nodes.js';
 import type { AuditRun } from './audit-run.js';
 import { checkLock } from './audit-zone-state.js';

@@ -1,7 +1,7 @@
 import { PAGE_SIZE, PAGE_WORDS } from '../../arch/page.js';
 import { BUG, BUG_ON } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
-import { CPU_AREA } from '../core/cpu-area.js';
+import { CPU_AREA, TRANSIT_ORDER_SHIFT } from '../core/cpu-area.js';
 import { local_irq_restore, local_irq_save, poll } from '../core/irqflags.js';
 import { DEBUG_PAGE_OWNER, DEBUG_SLEEP, DEBUG_VM, KERNEL } from '../core/kernel-data.js';
 import { in_interrupt } from '../core/preempt.js';
@@ -82,6 +82,7 @@ const PGFREE = CPU_AREA.at.pgfree;
 const PGALLOC_CALLS = CPU_AREA.at.pgalloc_calls;
 const PGALLOC_PAGES = CPU_AREA.at.pgalloc_pages;
 const IN_TRANSIT = CPU_AREA.at.pageInTransit;
+const TRANSIT_SHIFT = TRANSIT_ORDER_SHIFT;
 const TASK_FLAGS = CPU_AREA.at.task_flags;
 const ALLOC_BAD = ALLOC_BAD_FLAGS;
 const FREE_BAD = FREE_BAD_FLAGS;
@@ -239,15 +240,20 @@ function rmqueueBlock(k: Cpu, preferred: number, zone: number, order: number, gf
     const flags = local_irq_save(k);
     spin_lock(k, zone + ZONE_LOCK);
     const pfn = __rmqueue(k, zone, order, type);
+    // From here until it has an owner the block is in no list: a death now must not lose it.
+    k.i32[k.area + IN_TRANSIT] = pfn === 0 ? 0 : pfn | (order << TRANSIT_SHIFT);
     spin_unlock(k, zone + ZONE_LOCK);
+    let good = true;
     if (pfn !== 0) {
       const event = k.area + PGALLOC_CALLS + 2 * k.i32[zone + ZONE_TYPE];
       k.f64[event >>> 1]++;
       k.f64[(event - PGALLOC_CALLS + PGALLOC_PAGES) >>> 1] += 1 << order;
       zone_statistics(k, preferred, zone);
+      good = prep_new_page(k, pfn, order, gfp_mask);
+      k.i32[k.area + IN_TRANSIT] = 0;
     }
     local_irq_restore(k, flags);
-    if (pfn === 0 || prep_new_page(k, pfn, order, gfp_mask)) return pfn;
+    if (good) return pfn;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Cpu } from '../core/cpu.js';
-import { CPU_AREA } from '../core/cpu-area.js';
+import { CPU_AREA, TRANSIT_ORDER_SHIFT } from '../core/cpu-area.js';
 import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
 import { __free_one_page } from './buddy.js';
@@ -28,9 +28,6 @@ export function repairPageSets(k: Cpu): number {
   i32[k.area + CPU_AREA.at.pageInTransit] = 0;
   return transit === 0 || listed ? 0 : freeLost(k, transitFrame(transit), transitOrder(transit));
 }
-
-/** A block on its way, in one word: first frame in the lower bits, order above. */
-export const TRANSIT_ORDER_SHIFT = 22;
 
 function transitFrame(transit: number): number {
   return transit & ((1 << TRANSIT_ORDER_SHIFT) - 1);
