@@ -99,6 +99,7 @@ const WMARK_MIN = ALLOC_WMARK_MIN;
 const WMARK_LOW = ALLOC_WMARK_LOW;
 const CPUSET_BIT = ALLOC_CPUSET;
 const SLEEP_BIT = DEBUG_SLEEP;
+const VM_BIT = DEBUG_VM;
 const OWNER_BIT = DEBUG_PAGE_OWNER;
 const NR_CPUSETS = KERNEL.number_of_cpusets;
 const ORDERS = MAX_ORDER;
@@ -352,7 +353,10 @@ function __free_pages_ok(k: Cpu, pfn: number, order: number): void {
   const { i32 } = k;
   let reserved = 0;
   for (let i = 0; i < 1 << order; i++) reserved += free_pages_check(k, pfn + i) ? 1 : 0;
-  if (reserved > 0) return;
+  if (reserved > 0) {
+    k.i32[k.area + IN_TRANSIT] = 0;
+    return;
+  }
   if ((k.debug & OWNER_BIT) !== 0) ownerFreed(k, pfn, order);
   const zone = zoneOfFlags(i32, i32[pageOf(i32, pfn) + FLAGS]);
   const flags = local_irq_save(k);
@@ -361,6 +365,7 @@ function __free_pages_ok(k: Cpu, pfn: number, order: number): void {
   i32[zone + ALL_UNRECLAIMABLE] = 0;
   i32[zone + PAGES_SCANNED] = 0;
   __free_one_page(k, zone, pfn, order);
+  i32[k.area + IN_TRANSIT] = 0;
   spin_unlock(k, zone + ZONE_LOCK);
   local_irq_restore(k, flags);
 }
@@ -384,7 +389,10 @@ function free_pages_check(k: Cpu, pfn: number): boolean {
 function free_hot_cold_page(k: Cpu, pfn: number, cold: number): void {
   const { i32 } = k;
   const page = pageOf(i32, pfn);
-  if (free_pages_check(k, pfn)) return;
+  if (free_pages_check(k, pfn)) {
+    i32[k.area + IN_TRANSIT] = 0;
+    return;
+  }
   if ((k.debug & OWNER_BIT) !== 0) ownerFreed(k, pfn, 0);
   const zone = zoneOfFlags(i32, i32[page + FLAGS]);
   const flags = local_irq_save(k);
@@ -398,15 +406,18 @@ function free_hot_cold_page(k: Cpu, pfn: number, cold: number): void {
  *
  * A page with one reference belongs to the caller alone: nobody else can raise the count, so a plain store is right.
  */
-function put_page_testzero(k: Cpu, page: number): boolean {
-  const { i32 } = k;
+function put_page_testzero(k: Cpu, page: number, pfn: number, order: number): boolean {
+  const { i32, area } = k;
+  // Without an owner and not in a list yet: a death from here on must not lose it.
+  i32[area + IN_TRANSIT] = pfn | (order << TRANSIT_SHIFT);
   if (i32[page + COUNT] === 1) {
     i32[page + COUNT] = 0;
     return true;
   }
-  if ((k.debug & DEBUG_VM) !== 0)
-    BUG_ON(k, i32[page + COUNT] <= 0, 'put_page_testzero: page has no reference');
-  return Atomics.sub(i32, page + COUNT, 1) === 1;
+  if ((k.debug & VM_BIT) !== 0) BUG_ON(k, i32[page + COUNT] <= 0, 'put_page_testzero: page has no reference');
+  if (Atomics.sub(i32, page + COUNT, 1) === 1) return true;
+  i32[area + IN_TRANSIT] = 0;
+  return false;
 }
 
 /**
@@ -418,7 +429,7 @@ function put_page_testzero(k: Cpu, page: number): boolean {
  */
 export function __free_pages(k: Cpu, pfn: number, order: number): void {
   const page = pageOf(k.i32, pfn);
-  if (!put_page_testzero(k, page)) return;
+  if (!put_page_testzero(k, page, pfn, order)) return;
   if (order === 0) free_hot_cold_page(k, pfn, HOT);
   else __free_pages_ok(k, pfn, order);
 }
@@ -435,12 +446,12 @@ export function __free_page(k: Cpu, pfn: number): void {
  * (facts file, section 1.4).
  */
 export function free_hot_page(k: Cpu, pfn: number): void {
-  if (put_page_testzero(k, pageOf(k.i32, pfn))) free_hot_cold_page(k, pfn, PCP_HOT);
+  if (put_page_testzero(k, pageOf(k.i32, pfn), pfn, 0)) free_hot_cold_page(k, pfn, PCP_HOT);
 }
 
 /** {@link free_hot_page} of a page that is not in this CPU's cache. */
 export function free_cold_page(k: Cpu, pfn: number): void {
-  if (put_page_testzero(k, pageOf(k.i32, pfn))) free_hot_cold_page(k, pfn, PCP_COLD);
+  if (put_page_testzero(k, pageOf(k.i32, pfn), pfn, 0)) free_hot_cold_page(k, pfn, PCP_COLD);
 }
 
 /**
@@ -471,8 +482,8 @@ export function get_page(k: Cpu, pfn: number): void {
 export function put_page(k: Cpu, pfn: number): void {
   const head = compound_head(k, pfn);
   const page = pageOf(k.i32, head);
-  if (!put_page_testzero(k, page)) return;
   const order = compound_order(k, head);
+  if (!put_page_testzero(k, page, head, order)) return;
   if (order === 0) free_hot_cold_page(k, head, PCP_HOT);
   else __free_pages_ok(k, head, order);
 }

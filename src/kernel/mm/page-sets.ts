@@ -54,14 +54,13 @@ export function takePage(k: Cpu, zone: number, cold: number, type: number): numb
 }
 
 /**
- * Puts a page on the head of this CPU's list; a full list gives a batch back. Interrupts are off.
+ * Puts a page, noted as in transit, on the head of this CPU's list; a full list gives a batch back. Interrupts are off.
  *
  * @param page word index of its struct page
  */
 export function putPage(k: Cpu, zone: number, page: number, pfn: number, cold: number): void {
   const { i32, area } = k;
   const pcp = i32[zone + PAGESET + k.cpu] + cold * PCP_WORDS;
-  i32[area + IN_TRANSIT] = pfn;
   i32[page + PRIVATE] = get_pageblock_migratetype(i32, zone, pfn);
   list_add(i32, page + LRU, pcp + PCP_LIST);
   const count = i32[pcp + PCP_COUNT] + 1;
