@@ -14,7 +14,7 @@ async function main(argv: readonly string[]): Promise<number> {
   program
     .description('A many-CPU NUMA machine with the Linux memory allocators, inside one Node process.')
     .version(version)
-    .addHelpText('beforeAll', 'Example: gfp run\n')
+    .addHelpText('before', 'Example: gfp run\n')
     .showSuggestionAfterError()
     .exitOverride();
   // Each subcommand says through this what its exit code is.
@@ -30,6 +30,12 @@ async function main(argv: readonly string[]): Promise<number> {
     return exitCodeOf(error);
   }
 }
+
+// A reader that has seen enough, such as head, is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
 
 // Not process.exit(): output that is still on its way to a pipe must get there.
 process.exitCode = await main(process.argv);

@@ -1,7 +1,101 @@
-import type { Command } from 'commander';
-import type { Outcome } from '../output.js';
+import { type Command, InvalidArgumentError } from 'commander';
+import { Machine } from '../../machine/machine.js';
+import { DEFAULT_PRESET } from '../../machine/presets.js';
+import { type TraceReplay } from '../../trace/replay-result.js';
+import { replayTrace } from '../../trace/replay.js';
+import { EXIT_FINE, EXIT_FOUND, type Outcome, print, printJson, Progress, UsageError } from '../output.js';
+import { machineFacts, machineLine } from '../render-machine.js';
+import { count } from '../render-number.js';
+import { replayText, replayVerdict } from '../render-replay.js';
+
+/** How often a short trace is run again to measure a warm machine. */
+export const REPLAY_PASSES = 10;
+
+const EXAMPLE = 'Example: gfp replay --machine numa4 trace.ftrace.gz\n';
+
+const EXPLANATION = `
+FILE is what ftrace or perf script has printed, plain or gzip, for example of the events kmem:*. Its page events run
+on the machine's CPUs at the same time: the events of trace CPU n on the n-th CPU, counted across the nodes. Each
+free comes after its allocation. Several files are replayed one after another on the same machine; what a trace
+leaves allocated is freed at its end, after everything was counted. A trace of up to 262,144 page events is then run
+${REPLAY_PASSES} more times to measure a warm machine.
+
+--json prints { machine, replays, fine }:
+  machine  name, nodes, cpus, memory (bytes)
+  replays  of each file: trace (lines, events, kmemEvents, otherEvents, lostEvents, unknownFlags, cpus, objects,
+           pages), cpus (cpu, node, events, allocs, frees, failures, skippedFrees, pagesAllocated, pagesFreed, waits,
+           busySeconds, waitSeconds, eventsPerSecond), total, live (blocks, pages, traceBlocks, tracePages, failedBlocks,
+           missingFrees, machinePages, agree), speed (readSeconds, linesPerSecond, busySeconds,
+           eventsPerSecondPerCpu, warmEventsPerSecondPerCpu, warmPasses, totalSeconds), numa (node and its counters),
+           before and after (node, zone, freeBlocks, unusableIndex), audit (violations), leakedPages, fine
+  fine     whether all replays are
+
+Exit code: 0 fine (allocations that a small machine cannot fulfil are counted, not errors), 1 the audit or the
+counts are wrong or the machine failed, 2 bad usage, or a file that cannot be read as a trace.`;
+
+interface Options {
+  readonly machine: string;
+  readonly cpus?: number;
+  readonly json?: boolean;
+}
 
 /** Adds `gfp replay`. */
-export function addReplay(_program: Command, _outcome: Outcome): void {
-  // being written
+export function addReplay(program: Command, outcome: Outcome): void {
+  program
+    .command('replay')
+    .description('Replay what a real kernel allocated, from its trace.')
+    .argument('<file...>', 'traces, plain or gzip')
+    .option('--machine <preset|file>', 'machine', DEFAULT_PRESET)
+    .option('--cpus <n>', 'how many CPUs of the machine take part (default: all)', parseCpus)
+    .option('--json', 'print JSON')
+    .addHelpText('before', EXAMPLE)
+    .addHelpText('after', EXPLANATION)
+    .action(async (files: string[], options: Options) => {
+      outcome.exitCode = await replayCommand(files, options);
+    });
+}
+
+function parseCpus(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number of at least 1.');
+}
+
+async function replayCommand(files: readonly string[], options: Options): Promise<number> {
+  await using machine = await Machine.boot(options.machine);
+  const facts = machineFacts(machine, options.machine);
+  if (options.cpus !== undefined && options.cpus > facts.cpus) {
+    throw new UsageError(`--cpus ${options.cpus}: machine ${facts.name} has ${facts.cpus} CPUs`);
+  }
+  const isText = options.json !== true;
+  const replays: TraceReplay[] = [];
+  for (const file of files) {
+    const replay = await replayWithProgress(machine, file, options.cpus);
+    if (isText && replays.length === 0) print(machineLine(facts));
+    if (isText) print(`\n${replayText(replay)}`);
+    replays.push(replay);
+  }
+  const fine = replays.every((replay) => replay.fine);
+  if (isText) print(`\n${replays.map(replayVerdict).join('\n')}`);
+  else printJson({ machine: facts, replays, fine });
+  return fine ? EXIT_FINE : EXIT_FOUND;
+}
+
+/** Replays a trace; a terminal sees how far it is. */
+export async function replayWithProgress(
+  machine: Machine,
+  file: string,
+  cpus?: number,
+): Promise<TraceReplay> {
+  const progress = new Progress();
+  try {
+    return await replayTrace(machine, file, {
+      cpus,
+      again: REPLAY_PASSES,
+      onProgress: ({ lines, events }) => {
+        progress.update(`${file}: ${count(lines)} lines read, ${count(events)} page events replayed`);
+      },
+    });
+  } finally {
+    progress.done();
+  }
 }

@@ -1,0 +1,143 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { sampleTraceFile } from '../../src/trace/sample-trace.js';
+import { type TraceReplay } from '../../src/trace/replay-result.js';
+import { allocLine, fixture, freeLine } from '../trace/support.js';
+import { gfp } from './support.js';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gfp-cli-'));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function write(name: string, contents: string | Uint8Array): string {
+  const file = join(folder, name);
+  writeFileSync(file, contents);
+  return file;
+}
+
+interface Json {
+  readonly machine: Record<string, unknown>;
+  readonly replays: TraceReplay[];
+  readonly fine: boolean;
+}
+
+async function json(...args: string[]): Promise<Json> {
+  const { code, stdout, stderr } = await gfp('replay', '--json', ...args);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return JSON.parse(stdout) as Json;
+}
+
+describe('gfp replay', () => {
+  it('prints what came out, and a verdict at the end', async () => {
+    const { code, stdout, stderr } = await gfp('replay', sampleTraceFile());
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const lines = stdout.split('\n');
+    expect(lines[0]).toBe('machine x86_64-numa2: 2 nodes, 4 CPUs, 512 MiB of memory');
+    expect(lines[2]).toBe('trace compile.ftrace.gz: 26,012 lines, 26,000 events of 2 CPUs, none lost');
+    expect(stdout).toMatch(/^ {2}mm_page_alloc +4,327$/m);
+    expect(stdout).toMatch(/^ {2}bytes wasted on internal fragmentation +\d/m);
+    expect(stdout).toMatch(/^ {2}CPU +node +allocated/m);
+    expect(stdout).toMatch(/^ {2}in the trace: .*; equal$/m);
+    expect(stdout).toMatch(/^ {2}node 1 DMA32 +before/m);
+    expect(stdout).toMatch(/^audit +no violation/m);
+    expect(lines.at(-2)).toMatch(/^compile\.ftrace\.gz: fine, [\d,]+ page events replayed$/);
+  });
+
+  it('prints no colours when nobody can see them', async () => {
+    const { stdout } = await gfp('replay', '--machine', 'tiny', fixture('http.ftrace'));
+    expect(stdout).not.toContain('\u001b');
+  });
+
+  it('prints all of it as JSON', async () => {
+    const { machine, replays, fine } = await json(fixture('http.ftrace'));
+    expect(machine).toEqual({ name: 'x86_64-numa2', nodes: 2, cpus: 4, memory: 536_477_696 });
+    expect(fine).toBe(true);
+    expect(replays).toHaveLength(1);
+    const [replay] = replays;
+    expect(Object.keys(replay)).toEqual([
+      'trace',
+      'cpus',
+      'total',
+      'live',
+      'speed',
+      'numa',
+      'before',
+      'after',
+      'audit',
+      'leakedPages',
+      'fine',
+    ]);
+    expect(replay.trace).toMatchObject({ events: 400, lines: 412, lostEvents: 0 });
+    expect(replay.live).toMatchObject({ agree: true, machinePages: replay.live.tracePages });
+    expect(replay.before.map(({ node, zone }) => `${node} ${zone}`)).toEqual(['0 DMA', '0 DMA32', '1 DMA32']);
+    expect(replay.after[0].freeBlocks).toHaveLength(11);
+    expect(replay.after[0].unusableIndex).toHaveLength(11);
+    expect(replay.numa.map(({ node }) => node)).toEqual([0, 1]);
+    expect(replay.audit.violations).toEqual([]);
+  });
+
+  it('replays several files, each from a machine that is empty again', async () => {
+    const { replays, fine } = await json(fixture('http.ftrace'), sampleTraceFile(), fixture('http.ftrace'));
+    expect(fine).toBe(true);
+    expect(replays.map(({ trace }) => trace.events)).toEqual([400, 26_000, 400]);
+    expect(replays[2].live).toEqual(replays[0].live);
+  });
+
+  it('takes a machine from a file, and fewer of its CPUs', async () => {
+    const config = write('machine.json', '{ "nodes": [{ "memory": "32M", "cpus": 3 }] }');
+    const { machine, replays } = await json('--machine', config, '--cpus', '1', fixture('http.ftrace'));
+    expect(machine).toMatchObject({ name: config, nodes: 1, cpus: 3 });
+    expect(replays[0].cpus.map(({ cpu }) => cpu)).toEqual([0]);
+  });
+
+  it('counts allocations that do not fit, and is fine', async () => {
+    const blocks = Array.from({ length: 16 }, (_, i) => allocLine(i & 1, (i + 1) * 1024, 10)).join('');
+    const trace = write('large', blocks + freeLine(0, 1024, 10));
+    const { code, stdout } = await gfp('replay', '--machine', 'tiny', trace);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/explained: 1\d live blocks got no memory/);
+    expect(stdout).toMatch(/^large: fine, 1\d page events replayed, 1\d allocations got nothing$/m);
+  });
+});
+
+describe('gfp replay with what cannot be replayed', () => {
+  async function refused(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await gfp('replay', ...args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    return stderr;
+  }
+
+  it('names the line that is broken', async () => {
+    const file = write('broken', `${allocLine(0, 1)}${allocLine(0, 2).replace('order=0', 'order=x')}`);
+    expect(await refused(file)).toContain(`${file}:2: mm_page_alloc order: malformed value "x"`);
+  });
+
+  it('says that gzip data end early', async () => {
+    const packed = gzipSync(readFileSync(fixture('http.ftrace')));
+    const message = await refused(write('cut.gz', packed.subarray(0, packed.length >> 1)));
+    expect(message).toMatch(/cut\.gz: .*gzip/);
+  });
+
+  it('says that there is no such file', async () => {
+    expect(await refused(join(folder, 'none'))).toContain('cannot be read');
+  });
+
+  it('says what a machine has', async () => {
+    expect(await refused('--cpus', '9', fixture('http.ftrace'))).toContain('machine x86_64-numa2 has 4 CPUs');
+    expect(await refused('--cpus', 'all', fixture('http.ftrace'))).toContain('whole number');
+    expect(await refused('--machine', 'tinny', fixture('http.ftrace'))).toContain("nearest is 'tiny'");
+  });
+
+  it('wants a file', async () => {
+    expect(await refused()).toContain("missing required argument 'file'");
+  });
+});
