@@ -52,6 +52,7 @@ const SENTENCES: { readonly [Kind in ViolationKind]: (v: ViolationOf<Kind>) => s
   'hole-in-use': (v) => `${at(v)} is no RAM, but its flags ${hex(v.flags)} are not those of a hole`,
   'page-count': (v) => `${at(v)} has ${v.count} references`,
   'owner-record': (v) => `${at(v)} has a page-owner record with the impossible order ${v.value - 1}`,
+  counter: (v) => `${v.field} is ${v.value ?? 'no number'}, which is no count of events`,
   'numa-sums': (v) =>
     `${v.misses} allocations missed their node, but ${v.foreign} are counted as foreign there`,
   'page-events': (v) =>

@@ -23,32 +23,49 @@ export function auditEvents(run: AuditRun): void {
     exact &&= zone.exact;
     for (let cpu = 0; zone.populated && zone.exact && cpu < run.cpus; cpu++) {
       const set = run.k.i32[zone.word + ZONE.at.pageset + cpu];
-      const missed = counter(run, set + SET.miss_local) + counter(run, set + SET.miss_other);
-      blocks += counter(run, set + SET.hit_local) + counter(run, set + SET.hit_other) + missed;
+      const where = `node ${zone.node}, zone ${zone.zone}, CPU ${cpu}`;
+      const missed =
+        counter(run, set, SET, 'miss_local', where) + counter(run, set, SET, 'miss_other', where);
+      blocks +=
+        counter(run, set, SET, 'hit_local', where) + counter(run, set, SET, 'hit_other', where) + missed;
       misses += missed;
-      foreign += counter(run, set + SET.numa_foreign);
+      foreign += counter(run, set, SET, 'numa_foreign', where);
     }
   }
-  // Broken lists do not matter here, but without its page set a zone has no counters.
+  // A broken list loses no counters, but a zone that is not exact may lack a page set.
   if (exact && misses !== foreign) run.report({ kind: 'numa-sums', misses, foreign });
-  if (exact && run.isClean() && !hasDeadCpu(run)) checkPages(run, blocks, free);
+  checkPages(run, blocks, free);
 }
 
 /** @param blocks blocks allocated, of whatever order */
 function checkPages(run: AuditRun, blocks: number, free: number): void {
   let freed = 0;
   let allocated = blocks;
-  for (const area of run.areas) {
-    freed += counter(run, area + AREA.pgfree);
+  for (let cpu = 0; cpu < run.areas.length; cpu++) {
+    const area = run.areas[cpu];
+    if (area === 0) continue;
+    const where = `CPU ${cpu}`;
+    freed += counter(run, area, AREA, 'pgfree', where);
     for (let type = 0; type < MAX_NR_ZONES; type++) {
       // Blocks of order 0 are counted in the page sets alone.
-      allocated += counter(run, area + AREA.pgalloc_pages + 2 * type);
-      allocated -= counter(run, area + AREA.pgalloc_calls + 2 * type);
+      allocated += counter(run, area + 2 * type, AREA, 'pgalloc_pages', where);
+      allocated -= counter(run, area + 2 * type, AREA, 'pgalloc_calls', where);
     }
   }
+  if (!run.isClean() || hasDeadCpu(run)) return;
   if (freed - allocated !== free) run.report({ kind: 'page-events', freed, allocated, free });
 }
 
-function counter(run: AuditRun, word: number): number {
-  return run.k.f64[word >>> 1];
+/** The value of an event counter; 0 for one that cannot be right, which is reported. */
+function counter<Name extends string>(
+  run: AuditRun,
+  base: number,
+  at: Readonly<Record<Name, number>>,
+  name: Name,
+  where: string,
+): number {
+  const value = run.k.f64[(base + at[name]) >>> 1];
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  run.report({ kind: 'counter', field: `${where}, ${name}`, value: Number.isFinite(value) ? value : null });
+  return 0;
 }

@@ -1,7 +1,7 @@
 import { MAX_NR_ZONES, ZONE_NAMES } from '../../arch/address-space.js';
-import { SECTION_PAGES_SHIFT } from '../../arch/page.js';
+import { PAGE_WORDS, SECTION_PAGES_SHIFT } from '../../arch/page.js';
 import { CACHE_LINE_WORDS } from '../../image/struct.js';
-import { KERNEL, KERNEL_END } from '../core/kernel-data.js';
+import { KERNEL } from '../core/kernel-data.js';
 import { PAGE } from '../mm/page.js';
 import { PG_DATA, ZONE } from '../mm/zone.js';
 import type { Ram } from './audit-firmware.js';
@@ -25,11 +25,11 @@ export function auditNodes(run: AuditRun, nodes: number): void {
   run.zones = zones;
 }
 
-/** Whether a pointer leads to room for a structure behind the kernel image, as boot allocates it. */
+/** Whether a pointer leads to room for a structure, where boot can allocate one: anywhere but in frame 0. */
 export function isStructure(run: AuditRun, field: string, pointer: number, words: number): boolean {
   const { i32 } = run.k;
   const value = i32[pointer];
-  const fits = value >= KERNEL_END / 4 && value + words <= i32.length && value % CACHE_LINE_WORDS === 0;
+  const fits = value >= PAGE_WORDS && value + words <= i32.length && value % CACHE_LINE_WORDS === 0;
   if (!fits) run.report({ kind: 'structure', field, value, problem: 'points to no such structure' });
   return fits;
 }

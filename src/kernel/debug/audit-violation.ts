@@ -215,6 +215,13 @@ interface OwnerRecord extends OnFrame {
   readonly value: number;
 }
 
+/** An event counter that no counting leads to; `value` is null when it is no finite number. */
+interface Counter {
+  readonly kind: 'counter';
+  readonly field: string;
+  readonly value: number | null;
+}
+
 interface NumaSums {
   readonly kind: 'numa-sums';
   readonly misses: number;
@@ -323,6 +330,7 @@ export type Violation =
   | HoleInUse
   | PageCount
   | OwnerRecord
+  | Counter
   | NumaSums
   | PageEvents
   | Watermark

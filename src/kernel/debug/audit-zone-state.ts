@@ -1,5 +1,6 @@
 import { MAX_NR_ZONES, ZONE_NAMES } from '../../arch/address-space.js';
-import { KERNEL, KERNEL_END } from '../core/kernel-data.js';
+import { PAGE_WORDS } from '../../arch/page.js';
+import { KERNEL } from '../core/kernel-data.js';
 import { LOCK_OWNER_MASK } from '../core/lock-word.js';
 import { MIGRATE_TYPES } from '../mm/gfp.js';
 import { ZONE } from '../mm/zone.js';
@@ -33,7 +34,7 @@ function auditPageblocks(run: AuditRun, zone: AuditZone): void {
   const last = (zone.end - 1) >>> order;
   checkZoneField(run, zone, 'nr_pageblocks', last - first + 1);
   const types = i32[zone.word + ZONE.at.pageblock_types];
-  if (types + first < KERNEL_END / 4 || types + last >= i32.length) {
+  if (types + first < PAGE_WORDS || types + last >= i32.length) {
     const field = `node ${zone.node}, zone ${zone.zone}, pageblock_types`;
     run.report({ kind: 'structure', field, value: types, problem: 'points to no table' });
     return;

@@ -1,5 +1,5 @@
 import { MAX_NR_ZONES, ZONE_NAMES } from '../../arch/address-space.js';
-import { KERNEL_END } from '../core/kernel-data.js';
+import { PAGE_WORDS } from '../../arch/page.js';
 import { ZONELIST } from '../mm/zonelist.js';
 import { PG_DATA } from '../mm/zone.js';
 import type { AuditNode, AuditRun, AuditZone } from './audit-run.js';
@@ -13,7 +13,7 @@ export function auditZonelists(run: AuditRun, node: AuditNode): void {
   for (let index = 0; index < 2 * MAX_NR_ZONES; index++) {
     const list = run.k.i32[node.word + PG_DATA.at.node_zonelists + index];
     const words = ZONELIST.at.zones + run.zones.length + 1;
-    if (list >= KERNEL_END / 4 && list + words <= run.k.i32.length) auditZonelist(run, node, index, list);
+    if (list >= PAGE_WORDS && list + words <= run.k.i32.length) auditZonelist(run, node, index, list);
     else report(run, node, index, 0, 'no list', null, list);
   }
 }

@@ -57,6 +57,8 @@ export function audit(k: Cpu, options: AuditOptions = {}): AuditReport {
   for (const zone of run.zones) markHoles(run, zone);
   for (const zone of run.zones) {
     auditZoneState(run, zone);
+    // Of a zone that nobody knows where it is, nothing can be told.
+    if (!zone.exact) continue;
     auditFreeLists(run, zone);
     auditPageSets(run, zone);
   }

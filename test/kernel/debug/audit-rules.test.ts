@@ -49,6 +49,8 @@ interface Scene {
   readonly listed: number;
 }
 
+const MIB = 1024 ** 2;
+
 /** Zones large enough for page lists that hold pages. */
 const HARDWARE = twoNodes(64);
 
@@ -380,6 +382,11 @@ const PAGE_SETS: Damage[] = [
     kind: 'numa-sums',
     damage: (s) => s.k.f64[(s.i32[s.zone + ZONE.at.pageset] + PER_CPU_PAGESET.at.miss_local) / 2]++,
   },
+  ...[NaN, -1, 0.5, Infinity].map((value) => ({
+    what: `a counter of ${value}`,
+    kind: 'counter' as const,
+    damage: (s: Scene) => (s.k.f64[(s.k.area + CPU_AREA.at.pgfree) / 2] = value),
+  })),
   {
     what: 'a page that was freed and is not free',
     kind: 'page-events',
@@ -562,6 +569,31 @@ describe('a rule that is broken by hand is found, and nothing else', () => {
       expect(kinds(violations), violations.map(describeViolation).join('\n')).toEqual([kind]);
     });
   }
+});
+
+describe('a zone that is not where it should be', () => {
+  test.each([-1, 0, 16384 + 5, 0x7fffffff])('begins at %i', (start) => {
+    const s = scene();
+    s.i32[zoneOf(s.k, 0, 1) + ZONE.at.zone_start_pfn] = start;
+    expect(kinds(audit(s.k).violations)).toEqual(['zone-span']);
+  });
+
+  test('leaves RAM out', () => {
+    const s = scene();
+    s.i32[zoneOf(s.k, 1, 1) + ZONE.at.spanned_pages] -= 1024;
+    expect(kinds(audit(s.k).violations)).toContain('zone-coverage');
+  });
+
+  test('has a free block that reaches beyond its end', () => {
+    const memory = HARDWARE.memory.with(-1, { ...HARDWARE.memory[2], end: 128 * MIB - 3 * 4096 });
+    const { k, cpus } = bootInProcess({ ...HARDWARE, memory });
+    for (const cpu of cpus) cpu.drain_local_pages();
+    const zone = zoneOf(k, 1, 1);
+    const last = k.i32[KERNEL.max_pfn] - 1;
+    takeFree(k, zone, last, 0);
+    putFree(k, zone, last, 2, 0);
+    expect(audit(k).violations).toMatchObject([{ kind: 'free-block', frame: last, problem: 'span' }]);
+  });
 });
 
 describe('with debug.pageOwner', () => {
