@@ -2,7 +2,7 @@ import { WARN } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { depotText, saveTrace } from '../core/stack-depot.js';
 import { struct, word } from '../../image/struct.js';
-import { KERNEL } from '../core/kernel-data.js';
+import { KERNEL, SYSTEM_BOOTING } from '../core/kernel-data.js';
 import { SECTION_PAGES_SHIFT } from '../../arch/page.js';
 import type { gfp_t } from './gfp.js';
 
@@ -36,6 +36,8 @@ export function ownerAllocated(k: Cpu, pfn: number, order: number, gfp_mask: gfp
 
 /** Checks a free against the allocation. The free goes on as it would without the check. */
 export function ownerFreed(k: Cpu, pfn: number, order: number): void {
+  // Boot hands over blocks that nobody has allocated.
+  if (k.i32[KERNEL.system_state] === SYSTEM_BOOTING) return;
   const record = recordOf(k, pfn);
   const allocated = k.i32[record + PAGE_OWNER.at.order] - 1;
   if (allocated !== order) {

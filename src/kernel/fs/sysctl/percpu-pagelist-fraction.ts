@@ -1,5 +1,6 @@
 import type { Cpu } from '../../core/cpu.js';
 import { KERNEL } from '../../core/kernel-data.js';
+import { drain_local_pages } from '../../mm/page-sets.js';
 import { zone_batchsize } from '../../mm/zone-setup.js';
 import { PCP_HOT, PER_CPU_PAGES, populatedZones, ZONE } from '../../mm/zone.js';
 import { EINVAL, FileError } from '../file-error.js';
@@ -16,9 +17,9 @@ export function percpuPagelistFraction(k: Cpu): string {
 }
 
 /**
- * Sets the limit and the batch of the hot lists of all CPUs, online or not. A list above its new limit shrinks with
- * the next frees. 2.6.24 takes no 0 here; later kernels do, to go back to the sizes of boot. All other CPUs are
- * stopped.
+ * Sets the limit and the batch of the hot lists of all CPUs, online or not. The lists are emptied
+ * first, so that none is above its new limit. 2.6.24 takes no 0 here; later kernels do, to go back to the sizes of
+ * boot. All other CPUs are stopped.
  */
 export function writePercpuPagelistFraction(k: Cpu, path: string, text: string): void {
   const fraction = parseIntegers(path, text, 1, 0)[0];
@@ -31,6 +32,7 @@ export function writePercpuPagelistFraction(k: Cpu, path: string, text: string):
     );
   }
   k.i32[KERNEL.percpu_pagelist_fraction] = fraction;
+  for (let cpu = 0; cpu < k.i32[KERNEL.nr_cpus]; cpu++) drain_local_pages(k.as(cpu));
   for (const zone of populatedZones(k)) {
     for (let cpu = 0; cpu < k.i32[KERNEL.nr_cpus]; cpu++) setHotList(k, zone, cpu, fraction);
   }
