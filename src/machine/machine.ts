@@ -56,8 +56,8 @@ export interface MachineEvents {
 export class Machine extends EventEmitter<MachineEvents> {
   readonly hardware: Hardware;
   readonly image: MemoryImage;
-  /** The kernel as the console sees it: may read everything and take locks, is no CPU and owns no page lists. */
-  readonly console: Kernel;
+  readonly #platform: ThreadsPlatform;
+  #console: Kernel;
   readonly #pool: Piscina;
   readonly #epoch: bigint;
   readonly #threads: CpuThread[];
@@ -76,9 +76,9 @@ export class Machine extends EventEmitter<MachineEvents> {
     this.#epoch = epoch;
     this.#nextThread = CONSOLE_THREAD + 1;
     this.#threads = hardware.cpuNodes.map((_, cpu) => this.#spawn(cpu));
-    const platform = new ThreadsPlatform(image.i32, CONSOLE_THREAD, epoch, (text) => this.#reported(text));
-    // The console's area exists only after boot; until then nobody uses it.
-    this.console = new Kernel(image, hardware.cpuNodes.length, platform);
+    this.#platform = new ThreadsPlatform(image.i32, CONSOLE_THREAD, epoch, (text) => this.#reported(text));
+    // Until after boot nobody uses it.
+    this.#console = this.#makeConsole();
     pool.on('message', (message: Partial<ReportMessage>) => {
       if (message.gfpReport !== undefined) this.#reported(message.gfpReport);
     });
@@ -121,16 +121,26 @@ export class Machine extends EventEmitter<MachineEvents> {
   async #bringUp(): Promise<void> {
     const [first, ...others] = this.#threads;
     await first.call((service) => service.boot());
-    this.console.area = this.image.i32[KERNEL.cpu_area + this.console.cpu];
+    this.#console = this.#makeConsole();
     await Promise.all(others.map((thread) => thread.call((service) => service.start())));
     await first.call((service) => service.bootDone());
     await Promise.all(this.#threads.map((thread) => thread.identify()));
     this.#tick = setInterval(() => this.#clockTick(), TICK_MS).unref();
   }
 
+  /** A kernel copies what never changes after boot, such as its area and the debug switches: before, that is 0. */
+  #makeConsole(): Kernel {
+    return new Kernel(this.image, this.hardware.cpuNodes.length, this.#platform);
+  }
+
   #spawn(cpu: number): CpuThread {
     const task = { buffer: this.image.buffer, cpu, thread: this.#nextThread++, epoch: this.#epoch };
     return new CpuThread(this.#pool, task, (thread, error) => this.#died(thread, error));
+  }
+
+  /** The kernel as the console sees it: may read everything and take locks, is no CPU and owns no page lists. */
+  get console(): Kernel {
+    return this.#console;
   }
 
   /** Number of CPUs, online or not. */

@@ -271,8 +271,8 @@ describe('unplugging a CPU', () => {
     expect(() => machine.cpu(2)).toThrow('CPU 2: this machine has CPUs 0 to 1');
   });
 
-  it('goes on with audits while all CPUs work', async () => {
-    const machine = await boot();
+  it.each([false, true])('goes on with audits while all CPUs work, debug: %s', async (debug) => {
+    const machine = await boot('x86_64-numa2', { debug });
     const stop = word();
     const runs = machine.runAll(work, 'churn', stop);
     await until(() => Atomics.load(stop, 1) > 1000, 'the CPUs churn');
