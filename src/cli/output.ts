@@ -34,10 +34,13 @@ export function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+/** Control characters but line ends and tabs: a message may quote a file that is no text. */
+const UNPRINTABLE = /[^\n\t\P{Cc}]/gu;
+
 /** Prints an error: what is wrong, not where in the program it was noticed. */
 export function printError(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
-  note(`${pc.red('gfp:')} ${message}`);
+  note(`${pc.red('gfp:')} ${message.replace(UNPRINTABLE, '\u{fffd}')}`);
 }
 
 /** The exit code that an error stands for. */

@@ -76,7 +76,7 @@ Exit code: 0 fine, 1 the audit found a violation or the machine failed, 2 bad us
 
 /** Adds `gfp bench`. */
 export function addBench(program: Command, outcome: Outcome): void {
-  const bench = program.command('bench').description('Measure the machine.');
+  const bench = program.command('bench').description('Measure the machine.').addHelpText('before', EXAMPLE);
   bench
     .command('pages')
     .description('Measure the page allocator: nanoseconds per allocation and free, and how CPUs scale.')
