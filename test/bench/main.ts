@@ -27,8 +27,14 @@ const { values } = parseArgs({
   },
 });
 
+const names: readonly string[] = [...GROUP_NAMES, 'locks'];
+const unknown = values.only.find((name) => !names.includes(name));
+
 if (values.help) {
   console.log(HELP);
+} else if (unknown !== undefined) {
+  console.error(`--only ${unknown}: right are ${names.join(', ')}`);
+  process.exitCode = 2;
 } else {
   const traces = [sampleTraceFile(), ...values.trace.map((file) => resolve(file))];
   await main(values.only, { quick: values.quick, traces });
