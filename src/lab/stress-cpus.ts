@@ -1,0 +1,217 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { locksLost } from '../kernel/hotplug.js';
+import { CpuDiedError, CpuError, MachinePanicError } from '../machine/machine-errors.js';
+import type { Machine } from '../machine/machine.js';
+import type { StressControl } from './stress-control.js';
+import type { StressTask } from './stress-cpu.js';
+import type { FlyingBlock } from './stress-table.js';
+import { StressTable } from './stress-table.js';
+
+/** The functions that run on the CPUs. */
+const MODULE = new URL('./stress-cpu.js', import.meta.url).href;
+
+/** A CPU that has made no progress for so long hangs. Milliseconds. */
+const HANG_MS = 10_000;
+
+/** How long the work at the beginning and at the end of a run may take. Milliseconds. */
+export const END_LIMIT_MS = 60_000;
+
+/** How a CPU's function failed. */
+export interface CpuProblem {
+  readonly kind: 'canary' | 'block' | 'exception' | 'panic';
+  readonly cpu: number;
+  readonly message: string;
+  readonly report?: string;
+}
+
+interface CpuState {
+  lives: number;
+  running: boolean;
+  /** Unplugged by a fault: it makes no progress. */
+  unplugged: boolean;
+  /** Killed by a fault: its death is no failure. */
+  killed: boolean;
+  beats: number;
+  lastBeat: number;
+}
+
+/** The CPUs of a stress run, as its host sees them. */
+export class StressCpus {
+  readonly #machine: Machine;
+  readonly #control: StressControl;
+  readonly #task: Omit<StressTask, 'life'>;
+  readonly #onProblem: (problem: CpuProblem) => void;
+  readonly #states = new Map<number, CpuState>();
+  readonly #runs = new Set<Promise<void>>();
+  #start = 0;
+  #giveUp: () => void = () => undefined;
+  readonly #givenUp: Promise<void>;
+
+  constructor(
+    machine: Machine,
+    control: StressControl,
+    task: Omit<StressTask, 'life'>,
+    onProblem: (problem: CpuProblem) => void,
+  ) {
+    this.#machine = machine;
+    this.#control = control;
+    this.#task = task;
+    this.#onProblem = onProblem;
+    this.#givenUp = new Promise((resolve) => {
+      this.#giveUp = resolve;
+    });
+  }
+
+  /** The CPUs that have taken part. */
+  numbers(): number[] {
+    return [...this.#states.keys()].sort((a, b) => a - b);
+  }
+
+  lives(cpu: number): number {
+    return this.#states.get(cpu)?.lives ?? 0;
+  }
+
+  seconds(): number {
+    return (performance.now() - this.#start) / 1000;
+  }
+
+  operations(): number {
+    return this.numbers().reduce((sum, cpu) => sum + this.#control.count(cpu, 'operations'), 0);
+  }
+
+  startAll(): void {
+    this.#start = performance.now();
+    for (const cpu of this.#machine.onlineCpus()) this.start(cpu);
+  }
+
+  /** Starts a CPU, for the first time or again. */
+  start(cpu: number): void {
+    const lives = this.lives(cpu);
+    const state = { lives: lives + 1, running: true, unplugged: false, killed: false, beats: 0, lastBeat: 0 };
+    this.#states.set(cpu, state);
+    state.lastBeat = performance.now();
+    const task: StressTask = { ...this.#task, life: lives };
+    const run = this.#machine
+      .cpu(cpu)
+      .run(MODULE, 'stress', task)
+      .then(
+        () => undefined,
+        (error: unknown) => {
+          if (!(state.killed && error instanceof CpuDiedError)) this.#onProblem(problemOf(cpu, error));
+        },
+      )
+      .finally(() => {
+        state.running = false;
+        this.#runs.delete(run);
+      });
+    this.#runs.add(run);
+  }
+
+  /** A fault is about to kill the CPU. */
+  expectDeath(cpu: number): void {
+    const state = this.#states.get(cpu);
+    if (state !== undefined) state.killed = true;
+  }
+
+  /** A fault unplugs the CPU or has plugged it in. */
+  setUnplugged(cpu: number, unplugged: boolean): void {
+    const state = this.#states.get(cpu);
+    if (state === undefined) return;
+    state.unplugged = unplugged;
+    state.lastBeat = performance.now();
+  }
+
+  /** Leaves the blocks of a dead CPU to others; those on their way when it died. */
+  abandon(cpu: number): FlyingBlock[] {
+    const flying: FlyingBlock[] = [];
+    const flight = this.#control.i32[this.#control.flight(cpu)];
+    if (flight !== 0) flying.push({ cpu, doing: 'allocating', order: flight - 1, pfn: 0 });
+    this.#control.i32[this.#control.flight(cpu)] = 0;
+    for (let table = 0; table < this.#control.cpus; table++) {
+      // It may have died while it took care of another one's blocks.
+      if (this.#control.ownerOf(table) !== cpu + 1) continue;
+      flying.push(...new StressTable(this.#control, table).flying(cpu));
+      this.#control.orphanTable(table);
+    }
+    return flying;
+  }
+
+  /** A CPU that has made no progress for too long. */
+  hanging(): number | undefined {
+    const now = performance.now();
+    for (const [cpu, state] of this.#states) {
+      const beats = Atomics.load(this.#control.i32, this.#control.beats(cpu));
+      if (beats !== state.beats || !state.running || state.unplugged) {
+        state.beats = beats;
+        state.lastBeat = now;
+      }
+      if (now - state.lastBeat > HANG_MS) return cpu;
+    }
+    return undefined;
+  }
+
+  locksHeld(cpu: number): string {
+    const locks = locksLost(this.#machine.console, cpu);
+    return locks.length === 0 ? 'none' : locks.join(', ');
+  }
+
+  /** Stops waiting for the functions that run: one hangs. */
+  giveUp(): void {
+    this.#giveUp();
+  }
+
+  /** Waits until all functions have ended. */
+  async end(): Promise<void> {
+    while (this.#runs.size > 0) {
+      const ended = Promise.all(this.#runs).then(() => true);
+      const given = this.#givenUp.then(() => false);
+      if (!(await Promise.race([ended, given]))) return;
+    }
+  }
+
+  /** Frees what is left in tables and mailboxes. */
+  async settle(): Promise<void> {
+    await this.#onSomeCpu('settle');
+  }
+
+  /** Empties the page lists of all CPUs. */
+  async drain(): Promise<void> {
+    await this.#onSomeCpu('drain');
+  }
+
+  async #onSomeCpu(name: string): Promise<void> {
+    const [cpu = 0] = this.#machine.onlineCpus();
+    const done = this.#machine.cpu(cpu).run(MODULE, name, { ...this.#task, life: this.lives(cpu) });
+    await within(done, END_LIMIT_MS, `${name}() did not end on CPU ${cpu}`);
+  }
+}
+
+/** Waits for something, but not for ever. */
+export async function within<Value>(
+  promise: Promise<Value>,
+  milliseconds: number,
+  message: string,
+): Promise<Value> {
+  const over = new AbortController();
+  const late = sleep(milliseconds, undefined, { signal: over.signal }).then(() => {
+    throw new Error(`${message} within ${milliseconds / 1000} s`);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    over.abort();
+    late.catch(() => undefined);
+  }
+}
+
+/** How a CPU's function has ended. */
+export function problemOf(cpu: number, error: unknown): CpuProblem {
+  if (error instanceof MachinePanicError)
+    return { kind: 'panic', cpu, message: error.message, report: error.report };
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof CpuError)) return { kind: 'exception', cpu, message };
+  if (error.thrown === 'StressFailure') {
+    return { kind: message.includes('canary broken') ? 'canary' : 'block', cpu, message };
+  }
+  return { kind: 'exception', cpu, message, report: error.report ?? error.stack ?? message };
+}

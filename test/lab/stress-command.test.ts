@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+
+const script = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function gfp(...args: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [script, ...args], (_, stdout, stderr) => {
+      resolve({ code: child.exitCode ?? -1, stdout, stderr });
+    });
+  });
+}
+
+it('prints what has happened, and the verdict last', async () => {
+  const { code, stdout, stderr } = await gfp(
+    ...['stress', '--machine', 'tiny', '--seconds', '0.5', '--seed', '7', '--fault', 'offline:1@0.1+0.1'],
+  );
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(
+    /^machine tiny: 1 node, 2 CPUs, 16 MiB of memory\nstress {2}mixed, 0.5 seconds, seed 7\n/,
+  );
+  expect(stdout).toMatch(/^CPU +node +operations +allocated/m);
+  expect(stdout).toMatch(/^fault {3}offline:1@0.1\+0.1: done \(\d+ ms\), back after 0.1 s$/m);
+  expect(stdout).toMatch(/^audit {3}no violation/m);
+  expect(stdout.trimEnd().split('\n').at(-1)).toBe('stress mixed: passed');
+});
+
+it('prints JSON', async () => {
+  const args = [
+    '--machine',
+    'tiny',
+    '--cpus',
+    '3',
+    '--seconds',
+    '0.3',
+    '--seed',
+    '9',
+    '--workload',
+    'orders',
+  ];
+  const { code, stdout } = await gfp('stress', ...args, '--json', '--debug');
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    machine: { name: 'tiny', nodes: 1, cpus: 3 },
+    command: 'gfp stress --machine tiny --cpus 3 --workload orders --seconds 0.3 --seed 9 --debug',
+    result: { verdict: 'passed', workload: 'orders', seed: 9, cpus: [{ cpu: 0 }, { cpu: 1 }, { cpu: 2 }] },
+  });
+});
+
+it.each([
+  [['--workload', 'heavy'], 'It must be one of mixed, fragment, remote-free, numa, orders.'],
+  [['--cpus', '0'], 'It must be a whole number from 1 to 256.'],
+  [['--nodes', '65'], 'It must be a whole number from 1 to 64.'],
+  [['--nodes', '9'], 'a node needs 4 MiB'],
+  [['--seconds', '0'], 'It must be a number above 0'],
+  [['--seed', '-1'], 'It must be a whole number from 0 to 4294967295.'],
+  [['--fault', 'kill:1'], 'must be kill:CPU@SECONDS or offline:CPU@SECONDS'],
+  [['--fault', 'kill:2@1'], '--fault kill:2@1: this machine has CPUs 0 to 1'],
+  [['--fault', 'kill:1@5'], '--fault kill:1@5: the run ends after 5 seconds'],
+  [['--machine', 'tinny'], "nearest is 'tiny'"],
+])('refuses %j', async (args, message) => {
+  const { code, stdout, stderr } = await gfp('stress', '--machine', 'tiny', ...args);
+  expect(stderr).toContain(message);
+  expect(stdout).toBe('');
+  expect(code).toBe(2);
+});
+
+it('begins its help with an example', async () => {
+  const { code, stdout } = await gfp('stress', '--help');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^Example: gfp stress /);
+  for (const workload of ['mixed', 'fragment', 'remote-free', 'numa', 'orders'])
+    expect(stdout).toContain(workload);
+});
