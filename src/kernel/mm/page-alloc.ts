@@ -124,7 +124,7 @@ const NOFAIL_WAIT_MS = 20;
 export function __alloc_pages(k: Cpu, gfp_mask: gfp_t, order: number, zonelist: number): number {
   if ((gfp_mask & WAIT_BIT) !== 0 && (k.debug & SLEEP_BIT) !== 0) might_sleep(k);
   if (order >= ORDERS || k.i32[zonelist + FIRST_ZONE] === 0) return 0;
-  const pfn = get_page_from_freelist(k, gfp_mask | HARDWALL_BIT, order, zonelist, FIRST_PASS);
+  const pfn = get_page_from_freelist(k, gfp_mask, order, zonelist, FIRST_PASS);
   return pfn !== 0 ? pfn : allocSlowPath(k, gfp_mask, order, zonelist);
 }
 
@@ -185,10 +185,11 @@ function searchRest(
   }
 }
 
-/** Whether the running task's cpuset lets a request into a zone. */
+/** Whether the running task's cpuset lets a request into a zone. The first pass has a hard wall for everyone. */
 function cpusetAllows(k: Cpu, zone: number, gfp_mask: gfp_t, allocFlags: number): boolean {
   if (k.i32[NR_CPUSETS] <= 1 || (allocFlags & CPUSET_BIT) === 0) return true;
-  return cpuset_zone_allowed_softwall(k, k.i32[zone + ZONE_NODE], gfp_mask);
+  const mask = (allocFlags & WMARK_LOW) !== 0 ? gfp_mask | HARDWALL_BIT : gfp_mask;
+  return cpuset_zone_allowed_softwall(k, k.i32[zone + ZONE_NODE], mask);
 }
 
 /** Whether the watermark lets a request into a zone. */
