@@ -1,5 +1,4 @@
 import { KmemStatistics } from '../../src/trace/kmem-statistics.js';
-import { readChunks } from '../../src/trace/read-chunks.js';
 import { TraceReader } from '../../src/trace/trace-reader.js';
 
 /** What reading took at most. */
@@ -9,16 +8,9 @@ export interface ReadingMemory {
   readonly peakRss: number;
 }
 
-/**
- * Reads a trace again and again, as if it were one, until it has so many lines. A program of its own, called as
- * `reading-memory.js FILE LINES`.
- */
-async function main(file: string, lines: number): Promise<ReadingMemory> {
-  const reader = new TraceReader(file, again());
-  async function* again(): AsyncGenerator<Uint8Array> {
-    do yield* readChunks(file);
-    while (reader.totals().lines < lines);
-  }
+/** Reads a trace. A program of its own, called as `reading-memory.js FILE`. */
+async function main(file: string): Promise<ReadingMemory> {
+  const reader = new TraceReader(file);
   const statistics = new KmemStatistics();
   let peakRss = 0;
   while (await reader.nextBlock()) {
@@ -28,5 +20,4 @@ async function main(file: string, lines: number): Promise<ReadingMemory> {
   return { lines: reader.totals().lines, peakRss };
 }
 
-const [file, lines] = process.argv.slice(2);
-console.log(JSON.stringify(await main(file, Number(lines))));
+console.log(JSON.stringify(await main(process.argv[2])));

@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
-import { basename } from 'node:path';
+import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Machine } from '../../src/machine/machine.js';
@@ -46,8 +48,9 @@ async function readingTarget(file: string): Promise<Target> {
 
 /** In processes of their own: the memory of this one depends on what it did before. */
 async function memoryTarget(file: string): Promise<Target> {
-  const few = await readingMemory(file, FEW_LINES);
-  const many = await readingMemory(file, MANY_LINES);
+  const { lines } = await measureTraceReading(file, 1);
+  const few = await readingMemory(file, Math.ceil(FEW_LINES / lines));
+  const many = await readingMemory(file, Math.ceil(MANY_LINES / lines));
   const growth = (many.peakRss - few.peakRss) / MIB;
   return {
     name: `memory of reading ${MANY_LINES / FEW_LINES} times as much, ${basename(file)}`,
@@ -58,10 +61,19 @@ async function memoryTarget(file: string): Promise<Target> {
   };
 }
 
-async function readingMemory(file: string, lines: number): Promise<ReadingMemory> {
+/** Reads a file in which the trace stands several times, one after another; gzip files may be joined like that. */
+async function readingMemory(file: string, times: number): Promise<ReadingMemory> {
   const script = fileURLToPath(new URL('./reading-memory.js', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, [script, file, String(lines)]);
-  return JSON.parse(stdout) as ReadingMemory;
+  const folder = await mkdtemp(join(tmpdir(), 'gfp-bench-'));
+  try {
+    const joined = join(folder, basename(file));
+    const trace = await readFile(file);
+    for (let i = 0; i < times; i++) await appendFile(joined, trace);
+    const { stdout } = await promisify(execFile)(process.execPath, [script, joined]);
+    return JSON.parse(stdout) as ReadingMemory;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 function mib({ peakRss }: ReadingMemory): string {
