@@ -137,6 +137,11 @@ describe('gfp replay with what cannot be replayed', () => {
     expect(await refused('--machine', 'tinny', fixture('http.ftrace'))).toContain("nearest is 'tiny'");
   });
 
+  it('quotes what is no text without disturbing the terminal', async () => {
+    const message = await refused(write('binary', Buffer.from([0x41, 0x1b, 0x5b, 0x07, 0x0a])));
+    expect(message).toContain('"A\u{fffd}[\u{fffd}" is not a line of a trace');
+  });
+
   it('wants a file', async () => {
     expect(await refused()).toContain("missing required argument 'file'");
   });

@@ -1,0 +1,67 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { PRESET_NAMES } from 'gfp';
+import { afterAll, describe, expect, it } from 'vitest';
+
+import { gfp, node } from './support.js';
+
+const readme = readFileSync('README.md', 'utf8');
+
+/** Inside the package, so that the example finds `gfp` by its name as it does where gfp is installed. */
+const folder = mkdtempSync(join('dist', 'readme-'));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** The first column of the table whose heading is given, without quotes. */
+function firstColumn(heading: string): string[] {
+  const lines = readme.split('\n');
+  const start = lines.findIndex((line) => new RegExp(`^\\| ${heading} +\\|`).test(line)) + 2;
+  const end = lines.findIndex((line, at) => at > start && !line.startsWith('|'));
+  return lines.slice(start, end).map((line) => line.split('|')[1].trim().replaceAll('`', ''));
+}
+
+describe('the README', () => {
+  it('lists the commands that there are', async () => {
+    const { stdout } = await gfp('--help');
+    const commands = stdout.slice(stdout.indexOf('\nCommands:\n')).matchAll(/^ {2}(\w+)/gm);
+    const names = [...commands].map(([, name]) => `gfp ${name}`).filter((name) => name !== 'gfp help');
+    expect(firstColumn('command')).toEqual(names);
+  });
+
+  it('lists the presets that there are', () => {
+    expect(firstColumn('preset')).toEqual(PRESET_NAMES);
+  });
+
+  it('has an example that does what it says', async () => {
+    const blocks = [...readme.matchAll(/^```js\n\/\/ (\S+)\n([^]*?)^```$/gm)];
+    expect(blocks.map(([, name]) => name)).toEqual(['work.mjs', 'main.mjs']);
+    const lines = blocks.map(([, , text]) => text.trim().split('\n').length);
+    expect(lines.reduce((sum, count) => sum + count)).toBeLessThanOrEqual(15);
+    for (const [, name, text] of blocks) writeFileSync(join(folder, name), text);
+    const { code, stdout, stderr } = await node('main.mjs', [], folder);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('CPU 3 of node 1: 10000 rounds\n');
+    expect(stdout).toMatch(/^Node 1, zone +DMA32 /m);
+    expect(stdout).toMatch(/^0 violations$/m);
+  });
+
+  it('shows a configuration that boots', async () => {
+    const text = /^```json\n([^]*?)^```$/m.exec(readme)?.[1] ?? '';
+    const file = join(folder, 'machine.json');
+    writeFileSync(file, text);
+    const trace = 'test/fixtures/trace/http.ftrace';
+    const { code, stdout, stderr } = await gfp('replay', '--machine', file, trace);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('2 nodes, 8 CPUs, 1,536 MiB of memory');
+  });
+
+  it('names the commands that CI runs', () => {
+    const ci = readFileSync('.ci/run', 'utf8');
+    for (const command of ['npm ci && npm test', 'npm ci && npm start']) {
+      expect(readme).toContain(command);
+      expect(ci).toContain(`(${command})`);
+    }
+  });
+});
