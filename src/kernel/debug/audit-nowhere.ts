@@ -12,9 +12,10 @@ import { isOwnerMap } from './audit-sections.js';
  * only when no allocated block can have it.
  */
 export function auditNowhere(run: AuditRun, node: AuditNode, zone: AuditZone): void {
-  const owners = run.k.i32[KERNEL.section_owner + (zone.start >>> SECTION_PAGES_SHIFT)];
-  const hasRecords = (run.k.debug & DEBUG_PAGE_OWNER) !== 0 && isOwnerMap(run, node, owners);
   for (const range of zone.ram) {
+    // A zone can begin in a section of another node.
+    const owners = run.k.i32[KERNEL.section_owner + (range.start >>> SECTION_PAGES_SHIFT)];
+    const hasRecords = (run.k.debug & DEBUG_PAGE_OWNER) !== 0 && isOwnerMap(run, node, owners);
     if (hasRecords) compareWithRecords(run, zone, owners, range.start, range.end);
     else guessBlocks(run, zone, range.start, range.end);
   }
