@@ -67,6 +67,7 @@ export function recoverCpu(k: Cpu, cpu: number): void {
 /** A CPU whose thread is dead and held no lock leaves the machine as an unplugged one does. */
 export function buryCpu(k: Cpu, cpu: number, reason: string): void {
   WARN(k, `CPU#${cpu}: its thread died (${reason}), locks held: none; its page lists are drained`);
+  k.i32[KERNEL.cpu_deaths]++;
   recoverCpu(k, cpu);
   takeCpuDown(k, cpu);
   setCpuState(k, cpu, CPU_DEAD);

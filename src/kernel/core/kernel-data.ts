@@ -33,6 +33,8 @@ const KERNEL_DATA = struct('kernel', {
   /** Bit maps; `possible` is constant, the others change with Atomics. */
   cpu_possible_map: array(word, CPUMASK_WORDS),
   cpu_online_map: array(word, CPUMASK_WORDS),
+  /** CPUs whose thread died, each time. What they had just counted may be missing. Written by the console. */
+  cpu_deaths: word,
   /** Nodes with memory. Constant after boot. */
   node_memory_map: array(word, NODEMASK_WORDS),
   /** Word index of each CPU's area (the last is the console's), of each node's pg_data_t; node of each CPU. Constant after boot. */

@@ -57,10 +57,7 @@ function auditCpu(run: AuditRun, cpu: number, area: number): void {
   }
 }
 
-/** Whether a CPU died: then its event counters may lack what it was just doing. */
+/** Whether a CPU died: then the event counters may lack what it was just doing. */
 export function hasDeadCpu(run: AuditRun): boolean {
-  for (let cpu = 0; cpu < run.cpus; cpu++) {
-    if (run.areas[cpu] !== 0 && run.k.i32[run.areas[cpu] + AREA.state] === CPU_DEAD) return true;
-  }
-  return false;
+  return run.k.i32[KERNEL.cpu_deaths] !== 0;
 }

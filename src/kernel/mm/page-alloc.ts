@@ -275,7 +275,8 @@ function countMiss(k: Cpu, preferred: number, counter: number): void {
 }
 
 /**
- * Makes a block ready for its new owner.
+ * Makes a block ready for its new owner. The reference comes last: until then the block counts as in transit, and is
+ * taken back if the thread dies.
  *
  * @returns false when the page must not be used (it is reserved): the caller drops it and tries again
  */
@@ -292,9 +293,9 @@ function prep_new_page(k: Cpu, pfn: number, order: number, gfp_mask: gfp_t): boo
   }
   i32[page + FLAGS] &= ZONE_BITS;
   i32[page + PRIVATE] = 0;
-  i32[page + COUNT] = 1;
   if ((gfp_mask & ZERO_OR_COMP) !== 0) prepBlock(k, pfn, order, gfp_mask);
   if ((k.debug & OWNER_BIT) !== 0) ownerAllocated(k, pfn, order, gfp_mask);
+  i32[page + COUNT] = 1;
   return true;
 }
 
@@ -408,17 +409,26 @@ function free_hot_cold_page(k: Cpu, pfn: number, cold: number): void {
  * A page with one reference belongs to the caller alone: nobody else can raise the count, so a plain store is right.
  */
 function put_page_testzero(k: Cpu, page: number, pfn: number, order: number): boolean {
-  const { i32, area } = k;
+  const { i32 } = k;
+  if (i32[page + COUNT] !== 1 && dropShared(k, page)) return false;
   // Without an owner and not in a list yet: a death from here on must not lose it.
-  i32[area + IN_TRANSIT] = pfn | (order << TRANSIT_SHIFT);
-  if (i32[page + COUNT] === 1) {
-    i32[page + COUNT] = 0;
-    return true;
+  i32[k.area + IN_TRANSIT] = pfn | (order << TRANSIT_SHIFT);
+  i32[page + COUNT] = 0;
+  return true;
+}
+
+/**
+ * Drops a reference unless it is the last one: then the page is the caller's alone. So a page is never in transit on
+ * one CPU while another one frees it.
+ */
+function dropShared(k: Cpu, page: number): boolean {
+  const { i32 } = k;
+  for (;;) {
+    const count = Atomics.load(i32, page + COUNT);
+    if (count === 1) return false;
+    if ((k.debug & VM_BIT) !== 0) BUG_ON(k, count <= 0, 'put_page_testzero: page has no reference');
+    if (Atomics.compareExchange(i32, page + COUNT, count, count - 1) === count) return true;
   }
-  if ((k.debug & VM_BIT) !== 0) BUG_ON(k, i32[page + COUNT] <= 0, 'put_page_testzero: page has no reference');
-  if (Atomics.sub(i32, page + COUNT, 1) === 1) return true;
-  i32[area + IN_TRANSIT] = 0;
-  return false;
 }
 
 /**

@@ -50,6 +50,11 @@ export function ownerFreed(k: Cpu, pfn: number, order: number): void {
   k.i32[record + PAGE_OWNER.at.order] = 0;
 }
 
+/** Forgets an allocation that nobody will free: its CPU died. */
+export function ownerForget(k: Cpu, pfn: number): void {
+  k.i32[recordOf(k, pfn) + PAGE_OWNER.at.order] = 0;
+}
+
 /** Who allocated a frame last, for reports; empty without debug.pageOwner. */
 export function describeOwner(k: Cpu, pfn: number): string {
   if (k.i32[KERNEL.section_owner + (pfn >>> SECTION_PAGES_SHIFT)] === 0) return '';

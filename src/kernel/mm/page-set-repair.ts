@@ -1,9 +1,11 @@
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA, TRANSIT_ORDER_SHIFT } from '../core/cpu-area.js';
 import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
+import { DEBUG_PAGE_OWNER } from '../core/kernel-data.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
 import { __free_one_page } from './buddy.js';
-import { PAGE, PG_buddy, pageOf, zoneOfFlags } from './page.js';
+import { ownerForget } from './page-owner.js';
+import { PAGE, PG_buddy, PG_reserved, PG_ZONE_SHIFT, pageOf, zoneOfFlags } from './page.js';
 import { PCP_COLD, PCP_HOT, PER_CPU_PAGES, populatedZones, ZONE } from './zone.js';
 
 /**
@@ -59,13 +61,23 @@ function repairList(k: Cpu, zone: number, pcp: number, wanted: number): boolean 
 /** Frees a block that nobody owns; the frame, or 0 when it has an owner or is free already. */
 function freeLost(k: Cpu, pfn: number, order: number): number {
   const { i32 } = k;
-  const page = pageOf(i32, pfn);
-  if (i32[page + PAGE.at._count] !== 0 || (i32[page + PAGE.at.flags] & (1 << PG_buddy)) !== 0) return 0;
-  const zone = zoneOfFlags(i32, i32[page + PAGE.at.flags]);
-  const flags = local_irq_save(k);
+  const flags = i32[pageOf(i32, pfn) + PAGE.at.flags];
+  const isFree = (flags & ((1 << PG_buddy) | (1 << PG_reserved))) !== 0;
+  if (i32[pageOf(i32, pfn) + PAGE.at._count] !== 0 || isFree) return 0;
+  for (let i = 0; i < 1 << order; i++) cleanPage(k, pfn + i);
+  const zone = zoneOfFlags(i32, flags);
+  const saved = local_irq_save(k);
   spin_lock(k, zone + ZONE.at.lock);
   __free_one_page(k, zone, pfn, order);
   spin_unlock(k, zone + ZONE.at.lock);
-  local_irq_restore(k, flags);
+  local_irq_restore(k, saved);
   return pfn;
+}
+
+/** Makes a page a free one, whether its thread died before, in the middle of or after tying a compound page together. */
+function cleanPage(k: Cpu, pfn: number): void {
+  const page = pageOf(k.i32, pfn);
+  k.i32[page + PAGE.at.flags] &= -1 << PG_ZONE_SHIFT;
+  k.i32[page + PAGE.at.private] = 0;
+  if ((k.debug & DEBUG_PAGE_OWNER) !== 0) ownerForget(k, pfn);
 }

@@ -1,5 +1,6 @@
 import type { Cpu } from '../core/cpu.js';
 import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
+import { spin_lock, spin_unlock } from '../sync/spinlock.js';
 import { free_pages_bulk } from './page-sets.js';
 import {
   NR_VM_ZONE_STAT_ITEMS,
@@ -15,6 +16,7 @@ import {
 const EXPIRE_ROUNDS = 3;
 
 const PAGESET = ZONE.at.pageset;
+const LOCK = ZONE.at.lock;
 const VM_STAT = ZONE.at.vm_stat;
 const DIFF = PER_CPU_PAGESET.at.vm_stat_diff;
 
@@ -33,18 +35,30 @@ export function refresh_cpu_vm_stats(k: Cpu): void {
   }
 }
 
-/** Folds the deltas of one page set; whether there were any. */
+/**
+ * Folds the deltas of one page set; whether there were any. Interrupts are off.
+ *
+ * Nobody else changes the deltas, so the kernel needs no lock here. A thread that died between the two stores would
+ * leave a count that nobody can put right; with the lock held its death stops the machine.
+ */
 function foldDiffs(k: Cpu, zone: number, pageset: number): boolean {
+  if (!hasDiffs(k, pageset)) return false;
   const { i32 } = k;
-  let changed = false;
+  spin_lock(k, zone + LOCK);
   for (let item = 0; item < NR_VM_ZONE_STAT_ITEMS; item++) {
     const diff = i32[pageset + DIFF + item];
     if (diff === 0) continue;
     Atomics.add(i32, zone + VM_STAT + item, diff);
     i32[pageset + DIFF + item] = 0;
-    changed = true;
   }
-  return changed;
+  spin_unlock(k, zone + LOCK);
+  return true;
+}
+
+function hasDiffs(k: Cpu, pageset: number): boolean {
+  for (let item = 0; item < NR_VM_ZONE_STAT_ITEMS; item++)
+    if (k.i32[pageset + DIFF + item] !== 0) return true;
+  return false;
 }
 
 function expireRemotePages(k: Cpu, zone: number, pageset: number): void {
@@ -62,5 +76,7 @@ function expireRemotePages(k: Cpu, zone: number, pageset: number): void {
 
 /** Folds everything of a CPU that goes away, and leaves no page on its lists. This thread is that CPU. */
 export function fold_cpu(k: Cpu): void {
+  const flags = local_irq_save(k);
   for (const zone of populatedZones(k)) foldDiffs(k, zone, k.i32[zone + PAGESET + k.cpu]);
+  local_irq_restore(k, flags);
 }
