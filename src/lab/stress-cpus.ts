@@ -29,8 +29,6 @@ interface CpuState {
   running: boolean;
   /** Unplugged by a fault: it makes no progress. */
   unplugged: boolean;
-  /** Killed by a fault: its death is no failure. */
-  killed: boolean;
   beats: number;
   lastBeat: number;
 }
@@ -43,6 +41,7 @@ export class StressCpus {
   readonly #onProblem: (problem: CpuProblem) => void;
   readonly #states = new Map<number, CpuState>();
   readonly #runs = new Set<Promise<void>>();
+  readonly #dying = new Set<number>();
   #start = 0;
   #giveUp: () => void = () => undefined;
   readonly #givenUp: Promise<void>;
@@ -87,7 +86,7 @@ export class StressCpus {
   /** Starts a CPU, for the first time or again. */
   start(cpu: number): void {
     const lives = this.lives(cpu);
-    const state = { lives: lives + 1, running: true, unplugged: false, killed: false, beats: 0, lastBeat: 0 };
+    const state = { lives: lives + 1, running: true, unplugged: false, beats: 0, lastBeat: 0 };
     this.#states.set(cpu, state);
     state.lastBeat = performance.now();
     const task: StressTask = { ...this.#task, life: lives };
@@ -97,7 +96,7 @@ export class StressCpus {
       .then(
         () => undefined,
         (error: unknown) => {
-          if (!(state.killed && error instanceof CpuDiedError)) this.#onProblem(problemOf(cpu, error));
+          if (!(this.#dying.has(cpu) && error instanceof CpuDiedError)) this.#onProblem(problemOf(cpu, error));
         },
       )
       .finally(() => {
@@ -107,10 +106,14 @@ export class StressCpus {
     this.#runs.add(run);
   }
 
-  /** A fault is about to kill the CPU. */
-  expectDeath(cpu: number): void {
-    const state = this.#states.get(cpu);
-    if (state !== undefined) state.killed = true;
+  /** Kills a CPU: its death is no failure. Resolves when the machine has dealt with it. */
+  async kill(cpu: number): Promise<void> {
+    this.#dying.add(cpu);
+    try {
+      await this.#machine.cpu(cpu).kill();
+    } finally {
+      this.#dying.delete(cpu);
+    }
   }
 
   /** A fault unplugs the CPU or has plugged it in. */

@@ -94,10 +94,9 @@ export class StressFaults {
   async #kill(fault: KillFault, start: number): Promise<void> {
     const { cpu } = fault;
     if (!this.#machine.onlineCpus().includes(cpu)) throw new MachineStateError(`CPU ${cpu} is not online`);
-    this.#cpus.expectDeath(cpu);
     const kill = { cpu, start, milliseconds: -1 };
     this.#kills.push(kill);
-    await this.#machine.cpu(cpu).kill();
+    await this.#cpus.kill(cpu);
     const milliseconds = performance.now() - start;
     kill.milliseconds = milliseconds;
     if (this.#machine.panicked) {
