@@ -229,6 +229,7 @@ describe('a CPU whose thread dies', () => {
       .cpu(1)
       .run(work, 'neverPoll', stop)
       .catch((error: unknown) => error);
+    await until(() => Atomics.load(stop, 1) === 1, 'CPU 1 computes');
     const all = machine.runAll(work, 'whoAmI').catch((error: unknown) => error);
     await sleep(100);
     await machine.cpu(1).kill();
@@ -305,11 +306,12 @@ describe('the end of a machine', () => {
 
   it('ends functions that never poll by ending their threads', async () => {
     const machine = await boot('tiny');
+    const stop = word();
     const run = machine
       .cpu(0)
-      .run(work, 'neverPoll', word())
+      .run(work, 'neverPoll', stop)
       .catch((error: unknown) => error);
-    await sleep(50);
+    await until(() => Atomics.load(stop, 1) === 1, 'CPU 0 computes');
     const start = performance.now();
     await machine.halt();
     expect(performance.now() - start).toBeLessThan(4000);

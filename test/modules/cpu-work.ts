@@ -50,6 +50,7 @@ export function churn(k: Kernel, stop: Int32Array): number {
 
 /** Computes without ever calling the kernel, until the word is set. */
 export function neverPoll(_k: Kernel, stop: Int32Array): void {
+  Atomics.store(stop, 1, 1);
   while (Atomics.load(stop, 0) === 0);
 }
 
