@@ -96,7 +96,8 @@ export class StressCpus {
       .then(
         () => undefined,
         (error: unknown) => {
-          if (!(this.#dying.has(cpu) && error instanceof CpuDiedError)) this.#onProblem(problemOf(cpu, error));
+          if (!(this.#dying.has(cpu) && error instanceof CpuDiedError))
+            this.#onProblem(problemOf(cpu, error));
         },
       )
       .finally(() => {
