@@ -176,13 +176,16 @@ function allocMemMap(k: Cpu, hardware: Hardware, nid: number, span: Span): void 
   }
 }
 
-/** Whether a section is memory of another node: the ranges of nodes can alternate. */
+/** Whether a section is memory of other nodes alone: the ranges of nodes can alternate. */
 function belongsToOther(hardware: Hardware, nid: number, section: number): boolean {
   const start = section * SECTION_BYTES;
+  let other = false;
   for (const range of hardware.memory) {
-    if (range.node !== nid && range.start < start + SECTION_BYTES && range.end > start) return true;
+    if (range.start >= start + SECTION_BYTES || range.end <= start) continue;
+    if (range.node === nid) return false;
+    other = true;
   }
-  return false;
+  return other;
 }
 
 /** An empty zone. */
