@@ -5,6 +5,7 @@ import { setCpuState } from './core/cpu-mask.js';
 import { KERNEL } from './core/kernel-data.js';
 import { MAX_LOCKS_HELD } from './core/limits.js';
 import { heldLocks } from './core/lock-report.js';
+import { lockOwner } from './core/raw-lock.js';
 import { printk } from './core/printk.js';
 import { takeOverCpu } from './cpu/ownership.js';
 import { finishCallOf } from './cpu/smp-call.js';
@@ -17,12 +18,16 @@ import { fold_cpu } from './mm/vmstat-refresh.js';
  * is dead.
  */
 
-/** Takes a CPU down: its page lists go back, its statistics are folded, and it is sent no more interrupts. */
+/**
+ * Takes a CPU down: its page lists go back, its statistics are folded, and it is sent no more interrupts.
+ *
+ * @throws WaitGivenUp when it must be done again
+ */
 export function takeCpuDown(k: Cpu, cpu: number): void {
   const gone = k.as(cpu);
-  setCpuState(k, cpu, CPU_OFFLINE);
   drain_local_pages(gone);
   fold_cpu(gone);
+  setCpuState(k, cpu, CPU_OFFLINE);
   printk(k, `CPU ${cpu} is now offline`);
 }
 
@@ -45,19 +50,33 @@ export function locksLost(k: Cpu, cpu: number): string[] {
   return names;
 }
 
-/**
- * Puts a CPU in order whose thread died at an arbitrary point without holding a lock: its context becomes that of an
- * idle CPU, an interrupted call across CPUs counts as finished, and its page lists are made whole.
- */
-export function recoverCpu(k: Cpu, cpu: number): void {
-  const gone = k.as(cpu);
-  const { i32, area } = gone;
+/** Breaks the log's lock if a dead CPU holds it: the report of that must get through. What was being logged is cut. */
+export function breakLogLock(k: Cpu, cpu: number): void {
+  if (lockOwner(k, KERNEL.logbuf_lock) !== cpu) return;
+  Atomics.store(k.i32, KERNEL.logbuf_lock, 0);
+  k.platform.notify(KERNEL.logbuf_lock, Infinity);
+}
+
+/** Makes a CPU's context, or the console's, that of an idle one. It holds no locks. */
+export function makeContextIdle(k: Cpu): void {
+  const { i32, area } = k;
   i32[area + CPU_AREA.at.preempt_count] = 0;
   i32[area + CPU_AREA.at.irqs_disabled] = 0;
   i32[area + CPU_AREA.at.locks_held] = 0;
-  i32[area + CPU_AREA.at.task_flags] = 0;
   i32.fill(0, area + CPU_AREA.at.held_trace, area + CPU_AREA.at.held_trace + MAX_LOCKS_HELD);
   Atomics.store(i32, area + CPU_AREA.at.waitingOn, 0);
+}
+
+/**
+ * Puts a CPU in order whose thread died at an arbitrary point without holding a lock: its context becomes that of an
+ * idle CPU, an interrupted call across CPUs counts as finished, and its page lists are made whole.
+ *
+ * @throws WaitGivenUp when it must be done again
+ */
+export function recoverCpu(k: Cpu, cpu: number): void {
+  const gone = k.as(cpu);
+  makeContextIdle(gone);
+  gone.i32[gone.area + CPU_AREA.at.task_flags] = 0;
   finishCallOf(gone);
   const lost = repairPageSets(gone);
   if (lost !== 0)

@@ -115,6 +115,15 @@ export class CpuService {
     }
   }
 
+  /** Serves what came in for this CPU while it was idle. */
+  serve(): Outcome {
+    return attempt(() => {
+      const k = this.#k();
+      acquireCpu(k);
+      goIdle(k);
+    });
+  }
+
   /** Lets the thread go. */
   halt(): void {
     this.#end();

@@ -4,16 +4,24 @@ import { Piscina } from 'piscina';
 import { imageBytes, type Hardware } from '../arch/hardware.js';
 import { MemoryImage } from '../image/memory-image.js';
 import { panic } from '../kernel/core/bug.js';
-import { KernelPanic } from '../kernel/core/errors.js';
+import { KernelPanic, WaitGivenUp } from '../kernel/core/errors.js';
 import { CPU_DEAD, CPU_OFFLINE, CPU_ONLINE, IRQ_STOP, IRQ_TICK } from '../kernel/core/cpu-area.js';
 import { cpu_online, cpuState, num_online_cpus, setCpuState } from '../kernel/core/cpu-mask.js';
 import { KERNEL, SYSTEM_HALTED, SYSTEM_PANIC } from '../kernel/core/kernel-data.js';
 import { readLog } from '../kernel/core/printk.js';
-import { raiseInterrupt, serveInterrupts } from '../kernel/cpu/interrupt.js';
-import { borrowIdleCpu, releaseCpu } from '../kernel/cpu/ownership.js';
+import { raiseInterrupt } from '../kernel/cpu/interrupt.js';
+import { isIdle, releaseCpu } from '../kernel/cpu/ownership.js';
 import { audit, type AuditReport } from '../kernel/debug/audit.js';
 import { writeFirmware } from '../kernel/firmware.js';
-import { buryCpu, locksLost, recoverCpu, takeCpuDown, takeOverCpus } from '../kernel/hotplug.js';
+import {
+  breakLogLock,
+  buryCpu,
+  locksLost,
+  makeContextIdle,
+  recoverCpu,
+  takeCpuDown,
+  takeOverCpus,
+} from '../kernel/hotplug.js';
 import { Kernel } from '../kernel/kernel.js';
 import { refresh_zone_stat_thresholds } from '../kernel/mm/zone-setup.js';
 import { loadHardware } from './config-load.js';
@@ -26,6 +34,12 @@ import { ThreadsPlatform } from './threads-platform.js';
 
 /** The console's number in the owner words; CPU threads follow. */
 const CONSOLE_THREAD = 1;
+
+/** How long the console waits for a lock before it looks whether the thread that holds it is dead. Milliseconds. */
+const CONSOLE_PATIENCE_MS = 200;
+
+/** How long the console tries again what it needs a lock for. Milliseconds. */
+const CONSOLE_LIMIT_MS = 10_000;
 
 /** The clock: statistics are folded once a second, as the kernel's vmstat work does. */
 const TICK_MS = 1000;
@@ -76,7 +90,10 @@ export class Machine extends EventEmitter<MachineEvents> {
     this.#epoch = epoch;
     this.#nextThread = CONSOLE_THREAD + 1;
     this.#threads = hardware.cpuNodes.map((_, cpu) => this.#spawn(cpu));
-    this.#platform = new ThreadsPlatform(image.i32, CONSOLE_THREAD, epoch, (text) => this.#reported(text));
+    const report = (text: string): void => {
+      this.#reported(text);
+    };
+    this.#platform = new ThreadsPlatform(image.i32, CONSOLE_THREAD, epoch, report, CONSOLE_PATIENCE_MS);
     // Until after boot nobody uses it.
     this.#console = this.#makeConsole();
     pool.on('message', (message: Partial<ReportMessage>) => {
@@ -102,7 +119,9 @@ export class Machine extends EventEmitter<MachineEvents> {
     const cpus = hardware.cpuNodes.length;
     const pool = new Piscina({
       filename: new URL('../../workers/cpu.js', import.meta.url).href,
-      minThreads: cpus,
+      // A thread starts when a CPU asks for it. Kept ready, one would also start in the place of each dead thread, and
+      // Node aborts when a thread is ended that is still loading its modules.
+      minThreads: 0,
       maxThreads: cpus,
       concurrentTasksPerWorker: 1,
       // Between calls a CPU's thread must run its event loop, not wait for further tasks.
@@ -227,9 +246,16 @@ export class Machine extends EventEmitter<MachineEvents> {
    * The text of a pseudo file, such as `/proc/buddyinfo`.
    *
    * @throws Error when there is no such file; it lists those that exist
+   * @throws MachineStateError when a CPU holds a lock for too long that is needed
    */
   cat(path: string): string {
-    return this.console.cat(path);
+    try {
+      return this.console.cat(path);
+    } catch (error) {
+      if (!(error instanceof WaitGivenUp)) throw error;
+      makeContextIdle(this.console);
+      throw new MachineStateError(error.message);
+    }
   }
 
   /**
@@ -325,8 +351,9 @@ export class Machine extends EventEmitter<MachineEvents> {
     } else {
       const thread = this.#spawn(cpu);
       this.#threads[cpu] = thread;
-      await thread.call((service) => service.start());
+      // Before it is online, so that it can be killed as soon as it is.
       await thread.identify();
+      await thread.call((service) => service.start());
     }
     refresh_zone_stat_thresholds(this.console);
   }
@@ -340,7 +367,27 @@ export class Machine extends EventEmitter<MachineEvents> {
 
   /** {@link withCpusStopped}; what needs stopped CPUs is done one after another. */
   #stopped<Value>(cpus: readonly number[], action: () => Value): Promise<Value> {
-    return this.#inTurn(() => withCpusStopped(this.console, cpus, action));
+    return this.#inTurn(() => this.#patiently(cpus, () => withCpusStopped(this.console, cpus, action)));
+  }
+
+  /**
+   * Does something as the console and as CPUs that it owns, again and again as long as a lock is not free that it
+   * needs. In between, this thread can learn that the one which holds the lock is dead.
+   */
+  async #patiently<Value>(cpus: readonly number[], action: () => Value | Promise<Value>): Promise<Value> {
+    const k = this.console;
+    const limit = k.platform.now() + CONSOLE_LIMIT_MS;
+    for (;;) {
+      try {
+        return await action();
+      } catch (error) {
+        if (!(error instanceof WaitGivenUp)) throw error;
+        for (const cpu of [k.cpu, ...cpus]) makeContextIdle(k.as(cpu));
+        await sleep(1);
+        this.#mustRun();
+        if (k.platform.now() > limit) throw new MachineStateError(error.message);
+      }
+    }
   }
 
   #inTurn<Value>(action: () => Promise<Value>): Promise<Value> {
@@ -369,18 +416,30 @@ export class Machine extends EventEmitter<MachineEvents> {
     const k = this.console;
     const cpus = takeOverCpus(k, thread.thread);
     const lost = cpus.flatMap((cpu) => locksLost(k, cpu));
+    for (const cpu of cpus) breakLogLock(k, cpu);
     if (lost.length > 0) {
       this.#panic(`CPU#${thread.cpu}: its thread died (${error.reason}) and held ${lost.join(', ')}`);
     } else {
-      for (const cpu of cpus) {
-        recoverCpu(k, cpu);
-        releaseCpu(k.as(cpu));
-      }
-      await this.#stopped([thread.cpu], () => {
-        buryCpu(k, thread.cpu, error.reason);
+      await this.#bury(thread, cpus, error.reason).catch((cause: unknown) => {
+        // Another death has stopped the machine meanwhile.
+        if (!this.panicked && !this.halted) throw cause;
       });
     }
     this.emit('died', error);
+  }
+
+  /** @param cpus the CPUs that the dead thread was */
+  async #bury(thread: CpuThread, cpus: readonly number[], reason: string): Promise<void> {
+    const k = this.console;
+    for (const cpu of cpus) {
+      await this.#patiently([cpu], () => {
+        recoverCpu(k, cpu);
+      });
+      releaseCpu(k.as(cpu));
+    }
+    await this.#stopped([thread.cpu], () => {
+      buryCpu(k, thread.cpu, reason);
+    });
   }
 
   /** Stops the machine from the console. */
@@ -389,7 +448,10 @@ export class Machine extends EventEmitter<MachineEvents> {
       panic(this.console, message);
     } catch (error) {
       // On a CPU, panic() ends the running function by this exception; the console goes on.
-      if (!(error instanceof KernelPanic)) throw error;
+      if (error instanceof KernelPanic) return;
+      if (!(error instanceof WaitGivenUp)) throw error;
+      // Another CPU has died with the log's lock: the machine has stopped, but nothing is in the log.
+      this.#reported(`Kernel panic - not syncing: ${message}`);
     }
   }
 
@@ -399,15 +461,14 @@ export class Machine extends EventEmitter<MachineEvents> {
     if (this.panicked) setTimeout(() => void this.halt(), PANIC_GRACE_MS);
   }
 
-  /** The clock: every CPU folds its statistics, idle ones by this thread. */
+  /** The clock: every CPU folds its statistics. Idle ones have to be woken: this thread must not wait for locks. */
   #clockTick(): void {
     const k = this.console;
-    for (const cpu of this.onlineCpus()) {
-      raiseInterrupt(k, cpu, IRQ_TICK);
-      const idle = borrowIdleCpu(k, cpu);
-      if (idle === undefined) continue;
-      if (serveInterrupts(idle)) raiseInterrupt(k, cpu, IRQ_STOP);
-      releaseCpu(idle);
+    for (const thread of this.#threads) {
+      if (!cpu_online(k, thread.cpu)) continue;
+      raiseInterrupt(k, thread.cpu, IRQ_TICK);
+      // When the thread dies, others hear of it.
+      if (isIdle(k, thread.cpu)) thread.call((service) => service.serve()).catch(() => undefined);
     }
   }
 }

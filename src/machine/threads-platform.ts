@@ -13,6 +13,7 @@ export class ThreadsPlatform implements Platform {
   readonly #i32: Int32Array;
   readonly #epoch: bigint;
   readonly #report: (text: string) => void;
+  readonly #patience: number;
   readonly #functions = new Map<string, ModuleFunction>();
 
   /**
@@ -20,8 +21,16 @@ export class ThreadsPlatform implements Platform {
    * @param thread number of this thread, from 1, unique in the machine
    * @param epoch `process.hrtime.bigint()` of the machine's boot: all threads count their time from there
    * @param report gets every report of the kernel on this thread
+   * @param patience milliseconds after which this thread gives up waiting for a lock; default: never
    */
-  constructor(i32: Int32Array, thread: number, epoch: bigint, report: (text: string) => void) {
+  constructor(
+    i32: Int32Array,
+    thread: number,
+    epoch: bigint,
+    report: (text: string) => void,
+    patience = Infinity,
+  ) {
+    this.#patience = patience;
     this.thread = thread;
     this.#i32 = i32;
     this.#epoch = epoch;
@@ -34,6 +43,10 @@ export class ThreadsPlatform implements Platform {
 
   notify(word: number, count: number): void {
     Atomics.notify(this.#i32, word, count);
+  }
+
+  mayWait(start: number): boolean {
+    return this.now() - start < this.#patience;
   }
 
   relax(_word: number): void {

@@ -8,6 +8,8 @@ import {
   MachineStateError,
   type MachineConfig,
 } from 'gfp';
+import { KERNEL } from '../../dist/src/kernel/core/kernel-data.js';
+import { populatedZones, ZONE } from '../../dist/src/kernel/mm/zone.js';
 
 const work = new URL('../../dist/test/modules/cpu-work.js', import.meta.url).href;
 
@@ -207,6 +209,72 @@ describe('a CPU whose thread dies', () => {
       /CPU#0: its thread died .* and held memory 0x300000/,
     );
     await expect(machine.runAll(work, 'whoAmI')).rejects.toThrow(MachinePanicError);
+  });
+
+  it('with the lock of the log held, panics the machine with a report', async () => {
+    const machine = await boot('tiny');
+    const ready = word();
+    const holder = machine
+      .cpu(1)
+      .run(work, 'holdLock', { lock: KERNEL.logbuf_lock, ready })
+      .catch((error: unknown) => error);
+    await until(() => Atomics.load(ready, 0) === 1, 'the lock is held');
+    const start = performance.now();
+    await machine.cpu(1).kill();
+    expect(machine.panicked).toBe(true);
+    expect(await holder).toBeInstanceOf(MachinePanicError);
+    expect(machine.dmesg()).toMatch(/Kernel panic .* CPU#1: its thread died .* and held logbuf_lock/);
+    expect(performance.now() - start).toBeLessThan(2000);
+  });
+
+  it('with a lock held that the console wants, does not take the console along', async () => {
+    const machine = await boot('tiny');
+    const ready = word();
+    const lock = populatedZones(machine.console)[0] + ZONE.at.lock;
+    const holder = machine
+      .cpu(1)
+      .run(work, 'holdLock', { lock, ready })
+      .catch((error: unknown) => error);
+    await until(() => Atomics.load(ready, 0) === 1, 'the lock is held');
+    // The thread ends, but nobody has heard of it yet.
+    const killed = machine.cpu(1).kill();
+    expect(() => machine.cat('/proc/buddyinfo')).toThrow(
+      /node 0, zone DMA, lock.* is held by CPU#1 for too long/,
+    );
+    await killed;
+    expect(machine.panicked).toBe(true);
+    expect(await holder).toBeInstanceOf(MachinePanicError);
+  });
+
+  it('and one that is unplugged while a lock is held by a dying one, end in a panic', async () => {
+    const machine = await boot();
+    const ready = word();
+    const zones = populatedZones(machine.console);
+    // Of node 0: its lists are not empty now.
+    await machine.cpu(1).run(work, 'allocatePages', 5);
+    const holder = machine
+      .cpu(3)
+      .run(work, 'holdLock', { lock: zones[1] + ZONE.at.lock, ready })
+      .catch((error: unknown) => error);
+    await until(() => Atomics.load(ready, 0) === 1, 'the lock is held');
+    const unplugged = machine
+      .cpu(1)
+      .offline()
+      .catch((error: unknown) => error);
+    await machine.cpu(3).kill();
+    expect(machine.panicked).toBe(true);
+    expect(await unplugged).toBeInstanceOf(MachinePanicError);
+    expect(await holder).toBeInstanceOf(MachinePanicError);
+  });
+
+  it('as soon as it is back, can die again', async () => {
+    const machine = await boot('tiny');
+    for (let i = 0; i < 5; i++) {
+      await machine.cpu(1).kill();
+      await machine.cpu(1).online();
+    }
+    expect(await machine.cpu(1).run(work, 'whoAmI')).toMatchObject({ cpu: 1 });
+    await expectClean(machine);
   });
 
   it('by an exception of its own, is noticed', async () => {

@@ -33,6 +33,10 @@ export class LonePlatform implements Platform {
     // Nobody else is there to be woken.
   }
 
+  mayWait(): boolean {
+    return true;
+  }
+
   relax(): void {
     // The word cannot change meanwhile.
   }

@@ -27,6 +27,10 @@ export class StillPlatform implements Platform {
     this.notified.push([word, count]);
   }
 
+  mayWait(): boolean {
+    return true;
+  }
+
   relax(): void {}
 
   now(): number {

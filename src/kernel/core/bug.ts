@@ -34,9 +34,15 @@ export function WARN(k: Cpu, message: string): void {
 /** Stops the whole machine: reports, and every CPU ends at its next wait or poll. */
 export function panic(k: Cpu, message: string): never {
   const text = `Kernel panic - not syncing: ${message}`;
-  k.i32[KERNEL.panic_cpu] = k.cpu;
-  Atomics.store(k.i32, KERNEL.system_state, SYSTEM_PANIC);
-  write(k, text);
+  // First the report: once the machine has stopped nobody waits for the log's lock any more.
+  const report = describe(k, text, 2);
+  try {
+    printk(k, report);
+  } finally {
+    k.i32[KERNEL.panic_cpu] = k.cpu;
+    Atomics.store(k.i32, KERNEL.system_state, SYSTEM_PANIC);
+  }
+  k.platform.report(report);
   throw new KernelPanic(text);
 }
 
@@ -45,24 +51,33 @@ export function currentComm(k: Cpu): string {
   return k.image.readText((k.area + CPU_AREA.at.comm) * 4, COMM_BYTES);
 }
 
-/** Logs a message with all that helps to understand it: CPU, task, context, locks held and the call trace. */
+/** Logs and reports a message with its circumstances. */
 function write(k: Cpu, message: string): string {
+  const report = describe(k, message, 3);
+  printk(k, report);
+  k.platform.report(report);
+  return report;
+}
+
+/**
+ * A message with all that helps to understand it: CPU, task, context, locks held and the call trace.
+ *
+ * @param skip functions of this file on the stack
+ */
+function describe(k: Cpu, message: string, skip: number): string {
   const { i32, area } = k;
   const context = in_irq(k) ? 'hardirq' : in_softirq(k) ? 'softirq' : 'process';
   const count = preempt_count(k).toString(16).padStart(8, '0');
   const locks: string[] = [];
   for (const lock of heldLocks(k, k.cpu)) locks.push(k.nameOf(lock));
-  const report = [
+  return [
     '------------[ cut here ]------------',
     message,
     `CPU: ${k.cpu} PID: ${i32[area + CPU_AREA.at.pid]} comm: ${currentComm(k)} context: ${context} ` +
       `preempt_count: ${count} irqs: ${irqs_disabled(k) ? 'off' : 'on'}`,
     `locks held: ${locks.length === 0 ? 'none' : locks.join(', ')}`,
     'Call Trace:',
-    callTrace(2),
+    callTrace(skip),
     '---[ end trace ]---',
   ].join('\n');
-  printk(k, report);
-  k.platform.report(report);
-  return report;
 }

@@ -22,6 +22,11 @@ export class KernelPanic extends Error {
   override name = 'KernelPanic';
 }
 
+/** The console waited too long for a lock; what it was doing has to be done again. */
+export class WaitGivenUp extends Error {
+  override name = 'WaitGivenUp';
+}
+
 /** The machine was halted while this function ran. */
 export class MachineHalted extends Error {
   override name = 'MachineHalted';

@@ -1,9 +1,10 @@
 import type { Cpu } from './cpu.js';
 import { CPU_AREA, IRQ_STOP } from './cpu-area.js';
+import { WaitGivenUp } from './errors.js';
 import { poll } from './irqflags.js';
 import { KERNEL } from './kernel-data.js';
 import { reportLongWait } from './lock-report.js';
-import { LOCK_OWNER_MASK, LOCK_READER } from './lock-word.js';
+import { HELD_LOCK_MASK, LOCK_OWNER_MASK, LOCK_READER } from './lock-word.js';
 import { WAIT_SLICE_MS } from './platform.js';
 import { checkRunning } from './system-state.js';
 
@@ -35,17 +36,24 @@ export function sleepOnLock(k: Cpu, lock: number, value: number): void {
  * Between two sleeps: ends the wait when the machine has stopped, and serves interrupts if they are enabled. The lock
  * is not in the list meanwhile: a handler must not find it there, and neither must anybody if this throws.
  *
- * @throws KernelPanic, MachineHalted, or what an interrupt handler throws
+ * @param start when the wait began
+ * @throws KernelPanic, MachineHalted, WaitGivenUp, or what an interrupt handler throws
  */
-export function serveWhileWaiting(k: Cpu): void {
+export function serveWhileWaiting(k: Cpu, start: number): void {
   const { i32, area } = k;
   const depth = i32[area + LOCKS_HELD] - 1;
   const lock = i32[area + HELD + depth];
   i32[area + LOCKS_HELD] = depth;
   checkRunning(k);
+  if (!k.platform.mayWait(start)) giveUp(k, lock & HELD_LOCK_MASK);
   poll(k);
   i32[area + HELD + depth] = lock;
   i32[area + LOCKS_HELD] = depth + 1;
+}
+
+function giveUp(k: Cpu, lock: number): never {
+  const owner = (Atomics.load(k.i32, lock) & LOCK_OWNER_MASK) - 1;
+  throw new WaitGivenUp(`${k.nameOf(lock)} is held by ${owner < 0 ? 'others' : `CPU#${owner}`} for too long`);
 }
 
 /**

@@ -17,6 +17,14 @@ export interface Platform {
   /** Wakes up to `count` threads that wait on the word. */
   notify(word: number, count: number): void;
 
+  /**
+   * Whether this thread may go on waiting for a lock. A host thread that alone can notice the death of others must not
+   * wait for ever: it might be for a dead one.
+   *
+   * @param start when the wait began, as {@link now} tells it
+   */
+  mayWait(start: number): boolean;
+
   /** A hint inside a spin loop: this thread can only go on when the word changes. */
   relax(word: number): void;
 

@@ -94,7 +94,7 @@ function rawLockSlow(k: Cpu, lock: number): void {
     }
     // Others may sleep here too, so who has slept takes the lock with the flag up.
     if (spinForLock(k, lock, (k.cpu + 1) | CONTENDED)) return;
-    serveWhileWaiting(k);
+    serveWhileWaiting(k, start);
     reported ||= waitedTooLong(k, lock, Atomics.load(i32, lock), start);
   }
 }

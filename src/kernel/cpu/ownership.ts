@@ -48,6 +48,11 @@ export function ownsCpu(k: Cpu): boolean {
   return Atomics.load(k.i32, k.area + OWNER) === k.platform.thread;
 }
 
+/** Whether no thread is this CPU. The answer may be old when it arrives. */
+export function isIdle(k: Cpu, cpu: number): boolean {
+  return Atomics.load(k.i32, k.i32[KERNEL.cpu_area + cpu] + OWNER) === 0;
+}
+
 /** Takes a CPU from a thread that is dead; whether the thread was that CPU. Console only. */
 export function takeOverCpu(k: Cpu, cpu: number, thread: number): boolean {
   const owner = k.i32[KERNEL.cpu_area + cpu] + OWNER;

@@ -27,8 +27,9 @@ export function repairPageSets(k: Cpu): number {
       if (repairList(k, zone, pcp, transitFrame(transit))) listed = true;
     }
   }
+  const lost = transit === 0 || listed ? 0 : freeLost(k, transitFrame(transit), transitOrder(transit));
   i32[k.area + CPU_AREA.at.pageInTransit] = 0;
-  return transit === 0 || listed ? 0 : freeLost(k, transitFrame(transit), transitOrder(transit));
+  return lost;
 }
 
 function transitFrame(transit: number): number {

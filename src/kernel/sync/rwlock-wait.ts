@@ -59,7 +59,7 @@ export function readLockSlow(k: Cpu, lock: number, entry: number): void {
   const start = k.platform.now();
   let reported = false;
   while (!spinForReading(k, lock, entry)) {
-    serveWhileWaiting(k);
+    serveWhileWaiting(k, start);
     reported ||= waitedTooLong(k, lock, Atomics.load(i32, lock), start);
     const value = Atomics.load(i32, lock);
     const waiting = value | READERS_WAIT;
@@ -100,7 +100,7 @@ export function writeLockSlow(k: Cpu, lock: number): void {
     }
     // Others may sleep here too, so who has slept takes the lock with the flag up.
     if (spinForWriting(k, lock, (k.cpu + 1) | CONTENDED)) return;
-    serveWhileWaiting(k);
+    serveWhileWaiting(k, start);
     reported ||= waitedTooLong(k, lock, Atomics.load(i32, lock), start);
   }
 }
