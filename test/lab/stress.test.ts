@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
+import { pageOf } from '../../dist/src/kernel/mm/page.js';
 import { runStress } from '../../dist/src/lab/stress.js';
 import type { StressFault } from '../../dist/src/lab/stress-fault.js';
 import { usedFrames } from '../../dist/src/lab/stress-memory.js';
@@ -127,14 +128,20 @@ describe('faults', () => {
   });
 });
 
+/** The blocks in use that were not before, when there are many. */
+async function newBlocks(machine: Machine, before: ReadonlySet<number>): Promise<number[]> {
+  for (;;) {
+    const used = [...usedFrames(machine.console)].filter((pfn) => !before.has(pfn));
+    if (used.length > 100) return used;
+    await sleep(1);
+  }
+}
+
 it('finds a page that was overwritten', async () => {
   const machine = await boot('tiny');
   const before = usedFrames(machine.console);
   const run = stress(machine, { seconds: 20 });
-  await sleep(200);
-  for (const pfn of usedFrames(machine.console)) {
-    if (!before.has(pfn)) machine.image.i32[pfn * PAGE_WORDS + 511] = 0xdead;
-  }
+  for (const pfn of await newBlocks(machine, before)) machine.image.i32[pfn * PAGE_WORDS + 511] = 0xdead;
   const { verdict, failure, elapsedSeconds } = await run;
   expect(verdict).toBe('failed');
   expect(failure?.kind).toBe('canary');
@@ -148,11 +155,9 @@ it('fails when the kernel reports a bad page', async () => {
   const machine = await boot('tiny');
   const before = usedFrames(machine.console);
   const run = stress(machine, { seconds: 20, workload: 'fragment' });
-  await sleep(200);
   // PG_locked in the flags of a page in use: nobody may free it.
   const { i32 } = machine.image;
-  const { pageOf } = await import('../../dist/src/kernel/mm/page.js');
-  for (const pfn of usedFrames(machine.console)) if (!before.has(pfn)) i32[pageOf(i32, pfn)] |= 1;
+  for (const pfn of await newBlocks(machine, before)) i32[pageOf(i32, pfn)] |= 1;
   const { verdict, failure } = await run;
   expect(verdict).toBe('failed');
   expect(failure?.kind).toBe('report');
