@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { KernelPanic, WaitGivenUp } from '../kernel/core/errors.js';
 import type { AuditReport } from '../kernel/debug/audit.js';
 import { describeViolation } from '../kernel/debug/audit-describe.js';
 import { globalNumaCounters, type NumaCounters } from '../kernel/fs/numa-counters.js';
+import { makeContextIdle } from '../kernel/hotplug.js';
 import type { Machine } from '../machine/machine.js';
 import { STOP_AND_FREE, STOP_AT_ONCE, StressControl } from './stress-control.js';
 import { type CpuProblem, END_LIMIT_MS, problemOf, StressCpus, within } from './stress-cpus.js';
@@ -101,7 +103,7 @@ class StressRun {
     this.#cpus.startAll();
     this.#faults.schedule();
     await this.#timeIsOver();
-    const loaded = this.#machine.panicked ? before.unusable : unusableByOrder(this.#machine.console);
+    const loaded = this.#unusableNow() ?? before.unusable;
     this.#control.stop(STOP_AND_FREE);
     this.#elapsed = (performance.now() - start) / 1000;
     try {
@@ -113,6 +115,19 @@ class StressRun {
     clearInterval(watch);
     const { audit, pages } = await this.#check(before);
     return this.#result(before, loaded, audit, pages);
+  }
+
+  /** The unusable free space index; undefined when a lock that it needs has died with its owner. */
+  #unusableNow(): number[] | undefined {
+    if (this.#machine.panicked) return undefined;
+    const { console } = this.#machine;
+    try {
+      return unusableByOrder(console);
+    } catch (error) {
+      if (!(error instanceof KernelPanic || error instanceof WaitGivenUp)) throw error;
+      makeContextIdle(console);
+      return undefined;
+    }
   }
 
   async #baseline(): Promise<Baseline> {
@@ -265,7 +280,7 @@ class StressRun {
       unusable: {
         before: before.unusable,
         loaded,
-        after: this.#machine.panicked ? loaded : unusableByOrder(console),
+        after: this.#unusableNow() ?? loaded,
       },
       faults: this.#faults.results(),
       inFlight: this.#faults.inFlight,
