@@ -688,8 +688,10 @@ describe('any sequence of calls', () => {
             if (frames.length > 0) {
               lastSuccess = Math.min(lastSuccess, frames[0]);
               live.splice(live.indexOf(block), 1);
-              live.push({ start: block.start, end: frames[0] * PAGE_SIZE });
-              live.push({ start: (frames.at(-1)! + 1) * PAGE_SIZE, end: block.end });
+              const left = { start: block.start, end: frames[0] * PAGE_SIZE };
+              const right = { start: (frames.at(-1)! + 1) * PAGE_SIZE, end: block.end };
+              // An empty rest is nowhere: memory allocated later may reach over it.
+              live.push(...[left, right].filter(({ start, end }) => start < end));
             }
           } else {
             const start = base + action.at;
