@@ -217,6 +217,27 @@ describe('remote lists', () => {
   });
 });
 
+describe('a free into a zone that reclaim has given up', () => {
+  test.each<[string, (k: Kernel, pfn: number) => void, number]>([
+    ['of a block', (k, pfn) => k.__free_pages(pfn, 2), 2],
+    [
+      'of a batch of pages',
+      (k, pfn) => {
+        k.__free_page(pfn);
+        k.drain_local_pages();
+      },
+      0,
+    ],
+  ])('%s makes it worth another look', (_, free, order) => {
+    const { k, local } = machine();
+    const pfn = k.alloc_pages(GFP_KERNEL, order);
+    k.i32[local + ZONE.at.all_unreclaimable] = 1;
+    k.i32[local + ZONE.at.pages_scanned] = 77;
+    free(k, pfn);
+    expect([k.i32[local + ZONE.at.all_unreclaimable], k.i32[local + ZONE.at.pages_scanned]]).toEqual([0, 0]);
+  });
+});
+
 describe('zone statistics', () => {
   test('lag behind by what CPUs have not folded, at most the threshold each, until the tick', () => {
     const { k, cpus, local } = machine();

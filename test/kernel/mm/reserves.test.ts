@@ -151,13 +151,17 @@ describe('the watermark check', () => {
     return true;
   }
 
-  propertyTest.prop([
-    fc.array(fc.nat(40), { minLength: 11, maxLength: 11 }),
-    fc.nat(10),
-    fc.nat(400),
-    fc.nat(300),
-    fc.constantFrom(0, ALLOC_HIGH, ALLOC_HARDER, ALLOC_HIGH | ALLOC_HARDER),
-  ])('is the documented one for any free memory', (blocks, order, mark, reserve, flags) => {
+  propertyTest.prop(
+    [
+      // Few large blocks, so that the marks matter.
+      fc.tuple(...Array.from({ length: 11 }, (_, order) => fc.nat(Math.max(1, 80 >> order)))),
+      fc.nat(10),
+      fc.nat(600),
+      fc.oneof(fc.constant(0), fc.nat(300)),
+      fc.constantFrom(0, ALLOC_HIGH, ALLOC_HARDER, ALLOC_HIGH | ALLOC_HARDER),
+    ],
+    { numRuns: 500 },
+  )('is the documented one for any free memory', (blocks, order, mark, reserve, flags) => {
     blocks.forEach((count, o) => (k.i32[freeArea(zone, o) + FREE_AREA.at.nr_free] = count));
     k.i32[zone + ZONE.at.vm_stat + NR_FREE_PAGES] = blocks.reduce((sum, count, o) => sum + (count << o), 0);
     k.i32[zone + ZONE.at.lowmem_reserve + 3] = reserve;
