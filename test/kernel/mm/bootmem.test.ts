@@ -57,6 +57,7 @@ function bareCpu(arch: ArchName, stretches: readonly Stretch[]): Cpu {
       thread: 1,
       wait: () => {},
       notify: () => {},
+      mayWait: () => true,
       relax: () => {},
       now: () => 0,
       poll: () => 0,
