@@ -330,6 +330,8 @@ export class Machine extends EventEmitter<MachineEvents> {
   async offline(cpu: number): Promise<void> {
     this.#threadOf(cpu);
     await this.#stopped([cpu], () => {
+      // It may have died or gone while others had their turn.
+      this.#threadOf(cpu);
       if (num_online_cpus(this.console) === 1)
         throw new MachineStateError(`CPU ${cpu} is the last one online`);
       takeCpuDown(this.console, cpu);

@@ -267,6 +267,22 @@ describe('a CPU whose thread dies', () => {
     expect(await holder).toBeInstanceOf(MachinePanicError);
   });
 
+  it('while it is being unplugged, is dead and not only offline', async () => {
+    const machine = await boot('tiny');
+    const killed = machine.cpu(1).kill();
+    // Dead threads are buried and CPUs unplugged one after another, whichever comes first.
+    const audits = Promise.all([machine.audit(), machine.audit()]);
+    await sleep(1);
+    const unplugged = machine
+      .cpu(1)
+      .offline()
+      .catch((error: unknown) => error);
+    await Promise.all([killed, audits, unplugged]);
+    await machine.cpu(1).online();
+    expect(await machine.cpu(1).run(work, 'whoAmI')).toMatchObject({ cpu: 1 });
+    await expectClean(machine);
+  });
+
   it('as soon as it is back, can die again', async () => {
     const machine = await boot('tiny');
     for (let i = 0; i < 5; i++) {
