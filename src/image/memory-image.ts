@@ -6,6 +6,12 @@
 /** The largest image, in bytes: what one 32-bit word offset and one typed array reach. */
 export const MAX_IMAGE_BYTES = 4 * 1024 ** 3;
 
+/**
+ * A word index has this many bits. Code that is run very often masks an index that it has read or computed: then V8
+ * knows that it is not negative and that adding a field's offset cannot overflow, and checks neither.
+ */
+export const WORD_INDEX_MASK = MAX_IMAGE_BYTES / 4 - 1;
+
 export class MemoryImage {
   readonly buffer: SharedArrayBuffer;
   readonly i32: Int32Array;
@@ -13,6 +19,7 @@ export class MemoryImage {
   readonly u16: Uint16Array;
   readonly u32: Uint32Array;
   readonly f64: Float64Array;
+  readonly i64: BigInt64Array;
 
   /** @param buffer the shared memory; a thread that gets it in a message attaches by wrapping it again */
   constructor(buffer: SharedArrayBuffer) {
@@ -22,6 +29,7 @@ export class MemoryImage {
     this.u16 = new Uint16Array(buffer);
     this.u32 = new Uint32Array(buffer);
     this.f64 = new Float64Array(buffer);
+    this.i64 = new BigInt64Array(buffer);
   }
 
   /**

@@ -57,8 +57,8 @@ export class ThreadsPlatform implements Platform {
     return Number(process.hrtime.bigint() - this.#epoch) / 1e6;
   }
 
-  poll(word: number): number {
-    return this.#i32[word];
+  poll(word: number, i32: Int32Array): number {
+    return i32[word];
   }
 
   report(text: string): void {

@@ -39,6 +39,7 @@ export class LockCpu implements Cpu {
   readonly u16: Uint16Array;
   readonly u8: Uint8Array;
   readonly f64: Float64Array;
+  readonly i64: BigInt64Array;
   readonly platform: Platform;
   readonly space: AddressSpace = addressSpace('x86_64');
   readonly debug: number;
@@ -55,6 +56,7 @@ export class LockCpu implements Cpu {
     this.u16 = image.u16;
     this.u8 = image.u8;
     this.f64 = image.f64;
+    this.i64 = image.i64;
     this.platform = platform;
     this.cpu = cpu;
     this.debug = debug;

@@ -14,6 +14,8 @@ export interface Cpu {
   readonly u16: Uint16Array;
   readonly u8: Uint8Array;
   readonly f64: Float64Array;
+  /** For comparisons of two words at once; BigInts that live longer are objects. */
+  readonly i64: BigInt64Array;
   readonly platform: Platform;
   readonly space: AddressSpace;
   /** The `DEBUG_*` bits, copied from the image at attach: constant, and cheaper to test here. */

@@ -1,9 +1,11 @@
+import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import type { Cpu } from './cpu.js';
 import { CPU_AREA } from './cpu-area.js';
 
 // Module-local constants: V8 folds them into the code, imported ones cost a load each.
 const IRQS_DISABLED = CPU_AREA.at.irqs_disabled;
 const PENDING = CPU_AREA.at.pending;
+const INDEX = WORD_INDEX_MASK;
 
 /** Whether interrupts are disabled on this CPU. */
 export function irqs_disabled(k: Cpu): boolean {
@@ -18,7 +20,7 @@ export function local_irq_disable(k: Cpu): void {
 /** Enables interrupts on this CPU and serves those that came meanwhile. */
 export function local_irq_enable(k: Cpu): void {
   k.i32[k.area + IRQS_DISABLED] = 0;
-  if (k.platform.poll(k.area + PENDING) !== 0) k.do_IRQ();
+  if (k.platform.poll(k.area + PENDING, k.i32) !== 0) k.do_IRQ();
 }
 
 /**
@@ -27,7 +29,8 @@ export function local_irq_enable(k: Cpu): void {
  * @returns the state before, for {@link local_irq_restore}
  */
 export function local_irq_save(k: Cpu): number {
-  const { i32, area } = k;
+  const { i32 } = k;
+  const area = k.area & INDEX;
   const flags = i32[area + IRQS_DISABLED];
   i32[area + IRQS_DISABLED] = 1;
   return flags;
@@ -35,9 +38,10 @@ export function local_irq_save(k: Cpu): number {
 
 /** Puts the interrupt state back to what {@link local_irq_save} returned; serves pending interrupts if enabled. */
 export function local_irq_restore(k: Cpu, flags: number): void {
-  const { i32, area } = k;
+  const { i32 } = k;
+  const area = k.area & INDEX;
   i32[area + IRQS_DISABLED] = flags;
-  if (flags === 0 && k.platform.poll(area + PENDING) !== 0) k.do_IRQ();
+  if (flags === 0 && k.platform.poll(area + PENDING, i32) !== 0) k.do_IRQ();
 }
 
 /**
@@ -45,6 +49,7 @@ export function local_irq_restore(k: Cpu, flags: number): void {
  * console do not wait for them. Any context.
  */
 export function poll(k: Cpu): void {
-  const { i32, area } = k;
-  if (i32[area + IRQS_DISABLED] === 0 && k.platform.poll(area + PENDING) !== 0) k.do_IRQ();
+  const { i32 } = k;
+  const area = k.area & INDEX;
+  if (i32[area + IRQS_DISABLED] === 0 && k.platform.poll(area + PENDING, i32) !== 0) k.do_IRQ();
 }

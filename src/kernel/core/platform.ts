@@ -34,8 +34,10 @@ export interface Platform {
   /**
    * The pending interrupts of a CPU, given its `pending` word. Called wherever the kernel could be interrupted,
    * so an engine can raise an interrupt here.
+   *
+   * @param i32 the image: the caller has it at hand, and this is called very often
    */
-  poll(word: number): number;
+  poll(word: number, i32: Int32Array): number;
 
   /** Hands a report (BUG, WARN, oops, panic) to whoever runs the machine, besides the kernel log. */
   report(text: string): void;

@@ -16,18 +16,20 @@ import { drain_local_pages } from '../mm/page-sets.js';
 
 /** What a CPU is and does: the first part of the `Kernel`, with the views and constants that all parts use. */
 export abstract class CpuFace implements Cpu {
-  readonly image: MemoryImage;
-  readonly i32: Int32Array;
-  readonly u32: Uint32Array;
-  readonly u16: Uint16Array;
-  readonly u8: Uint8Array;
-  readonly f64: Float64Array;
-  readonly platform: Platform;
-  readonly space: AddressSpace;
-  readonly debug: number;
-  readonly cpu: number;
-  readonly node: number;
-  area: number;
+  // `declare`: a field that exists as undefined first is one of any type to V8, and each use of it is checked.
+  declare readonly image: MemoryImage;
+  declare readonly i32: Int32Array;
+  declare readonly u32: Uint32Array;
+  declare readonly u16: Uint16Array;
+  declare readonly u8: Uint8Array;
+  declare readonly f64: Float64Array;
+  declare readonly i64: BigInt64Array;
+  declare readonly platform: Platform;
+  declare readonly space: AddressSpace;
+  declare readonly debug: number;
+  declare readonly cpu: number;
+  declare readonly node: number;
+  declare area: number;
 
   /** See `Kernel`. */
   constructor(image: MemoryImage, cpu: number, platform: Platform, space: AddressSpace) {
@@ -37,6 +39,7 @@ export abstract class CpuFace implements Cpu {
     this.u16 = image.u16;
     this.u8 = image.u8;
     this.f64 = image.f64;
+    this.i64 = image.i64;
     this.platform = platform;
     this.space = space;
     this.debug = image.i32[KERNEL.debug];
@@ -60,7 +63,8 @@ export abstract class CpuFace implements Cpu {
   /** Moves the boot CPU from its static area into its own. Boot only. */
   moveBootArea(area: number): void {
     this.i32.copyWithin(area, this.area, this.area + CPU_AREA.words);
-    this.area = area;
+    // A small integer, whatever the arithmetic of addresses made of it: V8 keeps the field unboxed.
+    this.area = area | 0;
   }
 
   nameOf(index: number): string {

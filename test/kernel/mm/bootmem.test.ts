@@ -39,7 +39,7 @@ interface Stretch {
 /** The boot CPU of a machine that has memory and nothing else. */
 function bareCpu(arch: ArchName, stretches: readonly Stretch[]): Cpu {
   const image = MemoryImage.create(Math.max(...stretches.map((s) => s.offset + s.bytes)));
-  const { i32, u32, u16, u8, f64 } = image;
+  const { i32, u32, u16, u8, f64, i64 } = image;
   i32.fill(-1, KERNEL.section_memory, KERNEL.section_memory + NR_MEM_SECTIONS);
   for (const { start, bytes, offset } of stretches) {
     for (let at = 0; at < bytes; at += SECTION_BYTES) {
@@ -53,6 +53,7 @@ function bareCpu(arch: ArchName, stretches: readonly Stretch[]): Cpu {
     u16,
     u8,
     f64,
+    i64,
     platform: {
       thread: 1,
       wait: () => {},
