@@ -8,7 +8,7 @@ import { in_interrupt } from '../core/preempt.js';
 import { checkRunning } from '../core/system-state.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
 import { frameWord, virt_addr_valid, virt_to_page } from './address.js';
-import { ALLOC_BAD_FLAGS, bad_page, FREE_BAD_FLAGS } from './bad-page.js';
+import { ALLOC_BAD_FLAGS, bad_page } from './bad-page.js';
 import { __free_one_page, __rmqueue, checkMobility } from './buddy.js';
 import { prep_compound_page } from './compound.js';
 import { cpuset_zone_allowed_softwall } from './cpuset.js';
@@ -27,11 +27,12 @@ import {
   GFP_THISNODE,
   type gfp_t,
 } from './gfp.js';
+import { checkFreedBlock, free_pages_check } from './free-check.js';
 import { might_sleep } from './might-sleep.js';
 import { ownerAllocated, ownerFreed } from './page-owner.js';
 import {
+  isInUse,
   PAGE,
-  PG_dirty,
   PG_reserved,
   PG_ZONE_SHIFT,
   compound_head,
@@ -74,9 +75,7 @@ const ALL_UNRECLAIMABLE = ZONE.at.all_unreclaimable;
 const PAGES_SCANNED = ZONE.at.pages_scanned;
 const FLAGS = PAGE.at.flags;
 const COUNT = PAGE.at._count;
-const MAPCOUNT = PAGE.at._mapcount;
 const PRIVATE = PAGE.at.private;
-const MAPPING = PAGE.at.mapping;
 const HIT_LOCAL = PER_CPU_PAGESET.at.hit_local;
 const PGFREE = CPU_AREA.at.pgfree;
 const PGALLOC_CALLS = CPU_AREA.at.pgalloc_calls;
@@ -85,8 +84,6 @@ const IN_TRANSIT = CPU_AREA.at.pageInTransit;
 const TRANSIT_SHIFT = TRANSIT_ORDER_SHIFT;
 const TASK_FLAGS = CPU_AREA.at.task_flags;
 const ALLOC_BAD = ALLOC_BAD_FLAGS;
-const FREE_BAD = FREE_BAD_FLAGS;
-const DIRTY_BIT = 1 << PG_dirty;
 const RESERVED_BIT = 1 << PG_reserved;
 const ZONE_BITS = -1 << PG_ZONE_SHIFT;
 const COLD_BIT = __GFP_COLD;
@@ -284,10 +281,7 @@ function prep_new_page(k: Cpu, pfn: number, order: number, gfp_mask: gfp_t): boo
   const { i32 } = k;
   const page = pageOf(i32, pfn);
   const flags = i32[page + FLAGS];
-  if (
-    (flags & ALLOC_BAD) !== 0 ||
-    (i32[page + COUNT] | i32[page + MAPPING] | (i32[page + MAPCOUNT] + 1)) !== 0
-  ) {
+  if ((flags & ALLOC_BAD) !== 0 || isInUse(i32, page)) {
     bad_page(k, pfn);
     if ((flags & RESERVED_BIT) !== 0) return false;
   }
@@ -353,9 +347,7 @@ function waitForMemory(k: Cpu): void {
  */
 function __free_pages_ok(k: Cpu, pfn: number, order: number): void {
   const { i32 } = k;
-  let reserved = 0;
-  for (let i = 0; i < 1 << order; i++) reserved += free_pages_check(k, pfn + i) ? 1 : 0;
-  if (reserved > 0) {
+  if (checkFreedBlock(k, pfn, order) > 0) {
     k.i32[k.area + IN_TRANSIT] = 0;
     return;
   }
@@ -370,21 +362,6 @@ function __free_pages_ok(k: Cpu, pfn: number, order: number): void {
   i32[k.area + IN_TRANSIT] = 0;
   spin_unlock(k, zone + ZONE_LOCK);
   local_irq_restore(k, flags);
-}
-
-/** Reports a page that cannot be free, and cleans it; whether it is reserved and must not be freed. */
-function free_pages_check(k: Cpu, pfn: number): boolean {
-  const { i32 } = k;
-  const page = pageOf(i32, pfn);
-  const flags = i32[page + FLAGS];
-  if (
-    (flags & FREE_BAD) !== 0 ||
-    (i32[page + COUNT] | i32[page + MAPPING] | (i32[page + MAPCOUNT] + 1)) !== 0
-  ) {
-    bad_page(k, pfn);
-  }
-  if ((flags & DIRTY_BIT) !== 0) i32[page + FLAGS] &= ~DIRTY_BIT;
-  return (flags & RESERVED_BIT) !== 0;
 }
 
 /** Puts a single page, whose last reference is gone, on a list of this CPU. Any context. */

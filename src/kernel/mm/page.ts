@@ -1,4 +1,5 @@
 import { PAGE_SHIFT, SECTION_PAGES_SHIFT } from '../../arch/page.js';
+import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import { struct, word } from '../../image/struct.js';
 import type { Cpu } from '../core/cpu.js';
 import { KERNEL } from '../core/kernel-data.js';
@@ -10,18 +11,20 @@ import { LIST_HEAD } from './list.js';
  *
  * Who may write a field depends on where the page is: on a buddy list, holders of zone->lock; on a per-CPU list,
  * that CPU; allocated, its owner, except `_count`, which changes by Atomics as soon as there are two references.
+ *
+ * What every free looks at stands in the first four words, so that the free of a large block can look at two at once.
  */
 export const PAGE = struct('page', {
   /** PG_* bits; node and zone above {@link PG_ZONE_SHIFT}. */
   flags: word,
+  /** Page cache owner; for slab pages and compound tails used otherwise. */
+  mapping: word,
   /** References; 0 is free. */
   _count: word,
   /** Page table entries that map it, -1 for none. */
   _mapcount: word,
   /** Head of a free block: its order. On a per-CPU list: its migrate type. Else the owner's. */
   private: word,
-  /** Page cache owner; for slab pages and compound tails used otherwise. */
-  mapping: word,
   index: word,
   lru: LIST_HEAD,
 });
@@ -56,14 +59,22 @@ const SECTION_SHIFT = SECTION_PAGES_SHIFT;
 const STRUCT_SHIFT = PAGE_STRUCT_SHIFT;
 const COUNT = PAGE.at._count;
 const FLAGS = PAGE.at.flags;
+const MAPPING = PAGE.at.mapping;
+const MAPCOUNT = PAGE.at._mapcount;
 const LRU = PAGE.at.lru;
+const INDEX = WORD_INDEX_MASK;
 
 /**
  * The word index of a frame's struct page. The frame must have one ({@link pfn_valid}); on the fast paths that is
  * known, because the frame came from the allocator.
  */
 export function pageOf(i32: Int32Array, pfn: number): number {
-  return i32[SECTION_MEM_MAP + (pfn >>> SECTION_SHIFT)] + (pfn << STRUCT_SHIFT);
+  return (i32[SECTION_MEM_MAP + (pfn >>> SECTION_SHIFT)] + (pfn << STRUCT_SHIFT)) & INDEX;
+}
+
+/** Whether a page shows any use, which a free page must not: references, mappings or an owner in the page cache. */
+export function isInUse(i32: Int32Array, page: number): boolean {
+  return (i32[page + COUNT] | i32[page + MAPPING] | (i32[page + MAPCOUNT] + 1)) !== 0;
 }
 
 /** Whether a frame has a struct page. Any number is allowed. */
