@@ -1,5 +1,5 @@
 import { array, bytes, double, lineStart, struct, word } from '../../image/struct.js';
-import { COMM_BYTES, MAX_LOCKS_HELD, NODEMASK_WORDS } from './limits.js';
+import { COMM_BYTES, MAX_LOCKS_HELD, MAX_NUMNODES, NODEMASK_WORDS, ZONE_MODIFIER_SETS } from './limits.js';
 
 /**
  * The area of one CPU, in memory of its node. The first line is where CPUs meet; everything behind it belongs to
@@ -41,6 +41,13 @@ export const CPU_AREA = struct('cpu_area', {
   /** Word index of the two zonelists of MPOL_BIND. */
   bind_zonelist: word,
   policy_nodes: array(word, NODEMASK_WORDS),
+  /**
+   * For each set of zone modifiers ({@link zoneModifiers}): the page set of the zone that such a request tries first,
+   * if that zone is on this CPU's node; else 0. Written with the zonelists.
+   */
+  preferred_sets: array(word, ZONE_MODIFIER_SETS),
+  /** This CPU's page set of each zone, by the zone's number in `page->flags`; 0 where there is none. Constant after boot. */
+  page_sets: array(word, MAX_NUMNODES * 8),
   /** Cpuset of the running task: its allowed nodes, and those of the nearest exclusive ancestor. */
   mems_allowed: array(word, NODEMASK_WORDS),
   mems_exclusive: array(word, NODEMASK_WORDS),

@@ -4,6 +4,8 @@
 export const NR_CPUS = 256;
 /** Nodes a machine can have (CONFIG_NODES_SHIFT 6). */
 export const MAX_NUMNODES = 64;
+/** Combinations of the four zone modifiers of an allocation mask. */
+export const ZONE_MODIFIER_SETS = 16;
 /** Words of a CPU or node bit map. */
 export const CPUMASK_WORDS = NR_CPUS / 32;
 export const NODEMASK_WORDS = MAX_NUMNODES / 32;

@@ -1,7 +1,8 @@
 import { CPU_AREA, CPU_DEAD, CPU_ONLINE } from '../core/cpu-area.js';
 import { KERNEL } from '../core/kernel-data.js';
+import { ZONE_MODIFIER_SETS } from '../core/limits.js';
 import { MIGRATE_TYPES } from '../mm/gfp.js';
-import { PAGE } from '../mm/page.js';
+import { PAGE, PG_ZONE_SHIFT, zoneBits } from '../mm/page.js';
 import {
   NR_FREE_PAGES,
   NR_VM_ZONE_STAT_ITEMS,
@@ -12,6 +13,7 @@ import {
   ZONE,
   ZONE_STAT_NAMES,
 } from '../mm/zone.js';
+import { preferredSet } from '../mm/zonelist.js';
 import { walkList } from './audit-list.js';
 import { isStructure } from './audit-nodes.js';
 import { inPageSet, listName, pageSetPlace } from './audit-place.js';
@@ -41,10 +43,39 @@ export function auditPageSets(run: AuditRun, zone: AuditZone): void {
       zone.exact = false;
     } else {
       sets.push(set);
+      checkShortcuts(run, zone, cpu, set);
       auditPageSet(run, zone, cpu, set);
     }
   }
   checkStats(run, zone, sets);
+}
+
+/** What the short way of single pages finds a page set and its zone by. */
+function checkShortcuts(run: AuditRun, zone: AuditZone, cpu: number, set: number): void {
+  const { i32 } = run.k;
+  const back = i32[set + PER_CPU_PAGESET.at.zone];
+  if (back !== zone.word) {
+    const field = `node ${zone.node}, zone ${zone.zone}, pageset[${cpu}].zone`;
+    run.report({ kind: 'structure', field, value: back, problem: 'is not the zone' });
+  }
+  const id = zoneBits(zone.type, zone.node) >>> PG_ZONE_SHIFT;
+  const short = run.areas[cpu] === 0 ? set : i32[run.areas[cpu] + CPU_AREA.at.page_sets + id];
+  if (short === set) return;
+  const field = `cpu ${cpu}, page_sets[${id}]`;
+  run.report({ kind: 'structure', field, value: short, problem: 'is not the page set of that zone' });
+}
+
+/** Checks which page sets the CPUs think they prefer, if the zones and zonelists are right that this follows from. */
+export function auditPreferredSets(run: AuditRun): void {
+  if (run.found.has('zonelist') || run.found.has('zone-field') || run.found.has('structure')) return;
+  for (let cpu = 0; cpu < run.cpus; cpu++) {
+    for (let modifiers = 0; modifiers < ZONE_MODIFIER_SETS && run.areas[cpu] !== 0; modifiers++) {
+      const value = run.k.i32[run.areas[cpu] + CPU_AREA.at.preferred_sets + modifiers];
+      if (value === preferredSet(run.k, cpu, modifiers)) continue;
+      const field = `cpu ${cpu}, preferred_sets[${modifiers}]`;
+      run.report({ kind: 'structure', field, value, problem: 'does not follow from the zonelists' });
+    }
+  }
 }
 
 function auditPageSet(run: AuditRun, zone: AuditZone, cpu: number, set: number): void {

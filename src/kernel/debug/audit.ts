@@ -10,7 +10,7 @@ import { auditFreeLists } from './audit-free-lists.js';
 import { auditNodes } from './audit-nodes.js';
 import { auditNowhere } from './audit-nowhere.js';
 import { nameOwners } from './audit-owner.js';
-import { auditPageSets } from './audit-page-sets.js';
+import { auditPageSets, auditPreferredSets } from './audit-page-sets.js';
 import { AuditRun, MAX_FRAMES } from './audit-run.js';
 import { auditSections } from './audit-sections.js';
 import type { Violation, ViolationKind, ZoneRef } from './audit-violation.js';
@@ -71,6 +71,7 @@ export function audit(k: Cpu, options: AuditOptions = {}): AuditReport {
     if (!run.found.has('zone-span')) auditLowmemReserve(run, node);
     auditZonelists(run, node);
   }
+  auditPreferredSets(run);
   auditSections(run);
   auditCpus(run);
   auditTotals(run);

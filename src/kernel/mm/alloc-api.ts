@@ -25,9 +25,7 @@ export function alloc_pages_node(k: Cpu, nid: number, gfp_mask: gfp_t, order: nu
 }
 
 /** 2^order contiguous pages by the running task's memory policy; the first frame. */
-export function alloc_pages(k: Cpu, gfp_mask: gfp_t, order: number): number {
-  return alloc_pages_current(k, gfp_mask, order);
-}
+export { alloc_pages_current as alloc_pages } from './mempolicy.js';
 
 /** A single page; its frame. */
 export function alloc_page(k: Cpu, gfp_mask: gfp_t): number {

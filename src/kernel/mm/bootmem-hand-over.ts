@@ -11,7 +11,7 @@ import {
   closeBootmem,
   spans,
 } from './bootmem-data.js';
-import { __free_pages } from './page-alloc.js';
+import { dropPages } from './page-alloc.js';
 import { PAGE, PG_reserved, pageOf } from './page.js';
 
 const AT = BOOTMEM_DATA.at;
@@ -42,7 +42,8 @@ export function __free_pages_bootmem(k: Cpu, pfn: number, order: number): void {
     i32[page + COUNT] = 0;
   }
   i32[head + COUNT] = 1;
-  __free_pages(k, pfn, order);
+  // The short way would only learn from boot that the long one is usual.
+  dropPages(k, pfn, order);
 }
 
 /**
@@ -93,7 +94,7 @@ export function free_all_bootmem(k: Cpu): number {
 
 /** Frees the frames in [from, end): in blocks of as many pages as a `long` has bits where they are aligned to that. */
 function freeRun(k: Cpu, from: number, end: number): void {
-  const order = Math.log2(k.space.bits);
+  const order = 31 - Math.clz32(k.space.bits);
   const block = 1 << order;
   for (let frame = from; frame < end;) {
     const fits = (frame & (block - 1)) === 0 && frame + block <= end;

@@ -1,3 +1,4 @@
+import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import { BUG_ON, WARN } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { DEBUG_VM, KERNEL } from '../core/kernel-data.js';
@@ -38,6 +39,7 @@ const BUDDY_BIT = 1 << PG_buddy;
 const COMPOUND_BIT = 1 << PG_compound;
 const TAIL_BITS = PG_TAIL_BITS;
 const ZONE_SHIFT = PG_ZONE_SHIFT;
+const INDEX = WORD_INDEX_MASK;
 const TOP_ORDER = MAX_ORDER - 1;
 
 /** Where a request looks when its own lists are empty; MIGRATE_RESERVE comes last, by itself. */
@@ -51,7 +53,7 @@ const FALLBACKS = [
 
 /** The migrate type of the pageblock that a frame is in. Any context: a deliberate race with its change. */
 export function get_pageblock_migratetype(i32: Int32Array, zone: number, pfn: number): number {
-  return i32[i32[zone + PAGEBLOCK_TYPES] + (pfn >>> i32[PAGEBLOCK_ORDER])];
+  return i32[(i32[zone + PAGEBLOCK_TYPES] + (pfn >>> i32[PAGEBLOCK_ORDER])) & INDEX];
 }
 
 export function set_pageblock_migratetype(k: Cpu, zone: number, pfn: number, type: number): void {

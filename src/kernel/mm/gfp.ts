@@ -84,6 +84,16 @@ export function allocflags_to_migratetype(i32: Int32Array, flags: gfp_t): number
   return (flags >>> 19) & i32[MIGRATE_MASK];
 }
 
+/** The zone modifiers of a mask as a number below ZONE_MODIFIER_SETS: all that {@link gfp_zone} depends on. */
+export function zoneModifiers(flags: gfp_t): number {
+  return (flags & 7) | ((flags >>> 17) & 8);
+}
+
+/** A mask with the zone modifiers that such a number stands for. */
+export function zoneModifierMask(modifiers: number): gfp_t {
+  return (modifiers & 7) | ((modifiers & 8) << 17);
+}
+
 /** The highest zone that a mask allows. */
 export function gfp_zone(flags: gfp_t): number {
   if ((flags & __GFP_DMA) !== 0) return ZONE_DMA;

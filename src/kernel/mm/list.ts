@@ -1,3 +1,4 @@
+import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import { struct, word } from '../../image/struct.js';
 
 /**
@@ -5,6 +6,8 @@ import { struct, word } from '../../image/struct.js';
  * head points to itself. Lists have no lock of their own: whoever protects the head protects the links.
  */
 export const LIST_HEAD = struct('list_head', { next: word, prev: word });
+
+const INDEX = WORD_INDEX_MASK;
 
 /** Makes an empty list. */
 export function INIT_LIST_HEAD(i32: Int32Array, head: number): void {
@@ -14,7 +17,7 @@ export function INIT_LIST_HEAD(i32: Int32Array, head: number): void {
 
 /** Adds behind the head: first in, last out. */
 export function list_add(i32: Int32Array, entry: number, head: number): void {
-  const next = i32[head];
+  const next = i32[head] & INDEX;
   i32[next + 1] = entry;
   i32[entry] = next;
   i32[entry + 1] = head;
@@ -32,10 +35,19 @@ export function list_add_tail(i32: Int32Array, entry: number, head: number): voi
 
 /** Takes an entry out of whatever list it is in. Its links become 0: it is in no list. */
 export function list_del(i32: Int32Array, entry: number): void {
-  const next = i32[entry];
-  const prev = i32[entry + 1];
+  const next = i32[entry] & INDEX;
+  const prev = i32[entry + 1] & INDEX;
   i32[prev] = next;
   i32[next + 1] = prev;
+  i32[entry] = 0;
+  i32[entry + 1] = 0;
+}
+
+/** {@link list_del} of the first entry, with less to read. */
+export function listDelFirst(i32: Int32Array, entry: number, head: number): void {
+  const next = i32[entry] & INDEX;
+  i32[head] = next;
+  i32[next + 1] = head;
   i32[entry] = 0;
   i32[entry + 1] = 0;
 }

@@ -5,6 +5,7 @@ import { KERNEL } from '../core/kernel-data.js';
 import { in_interrupt } from '../core/preempt.js';
 import { nodeIn, writeNodes } from './cpuset.js';
 import { __GFP_THISNODE, gfp_zone, type gfp_t } from './gfp.js';
+import { allocHotPage as allocHot } from './hot-pages.js';
 import { __alloc_pages } from './page-alloc.js';
 import { PAGE, pageOf, zoneOfFlags } from './page.js';
 import { NODE_DATA, PER_CPU_PAGESET, PG_DATA, ZONE, zoneOf } from './zone.js';
@@ -24,6 +25,7 @@ const FIRST_ZONE = ZONELIST.at.zones;
 const DEFAULT = MPOL_DEFAULT;
 const THISNODE = __GFP_THISNODE;
 const NR_ZONES = MAX_NR_ZONES;
+const allocHotPage = allocHot;
 
 /** The zonelist that serves a mask on a node. */
 export function node_zonelist(k: Cpu, nid: number, gfp_mask: gfp_t): number {
@@ -37,6 +39,11 @@ export function node_zonelist(k: Cpu, nid: number, gfp_mask: gfp_t): number {
  * @returns first frame, or 0. Context: by the mask
  */
 export function alloc_pages_current(k: Cpu, gfp_mask: gfp_t, order: number): number {
+  const pfn = order === 0 ? allocHotPage(k, gfp_mask) : 0;
+  return pfn !== 0 ? pfn : allocForTask(k, gfp_mask, order);
+}
+
+function allocForTask(k: Cpu, gfp_mask: gfp_t, order: number): number {
   if (k.i32[k.area + MODE] === DEFAULT || (gfp_mask & THISNODE) !== 0 || in_interrupt(k)) {
     return __alloc_pages(k, gfp_mask, order, node_zonelist(k, k.node, gfp_mask));
   }

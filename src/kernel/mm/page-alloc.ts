@@ -28,6 +28,7 @@ import {
   type gfp_t,
 } from './gfp.js';
 import { checkFreedBlock, free_pages_check } from './free-check.js';
+import { freeHotPage as freeHot } from './hot-pages.js';
 import { might_sleep } from './might-sleep.js';
 import { ownerAllocated, ownerFreed } from './page-owner.js';
 import {
@@ -101,6 +102,7 @@ const OWNER_BIT = DEBUG_PAGE_OWNER;
 const NR_CPUSETS = KERNEL.number_of_cpusets;
 const ORDERS = MAX_ORDER;
 const HOT = PCP_HOT;
+const freeHotPage = freeHot;
 
 /** Task flag: may use all memory, because it frees memory (PF_MEMALLOC). */
 export const PF_MEMALLOC = 0x800;
@@ -416,6 +418,11 @@ function dropShared(k: Cpu, page: number): boolean {
  *   small leaks the rest (facts file, section 1.16)
  */
 export function __free_pages(k: Cpu, pfn: number, order: number): void {
+  if (order !== 0 || !freeHotPage(k, pfn)) dropPages(k, pfn, order);
+}
+
+/** {@link __free_pages}, the long way. */
+export function dropPages(k: Cpu, pfn: number, order: number): void {
   const page = pageOf(k.i32, pfn);
   if (!put_page_testzero(k, page, pfn, order)) return;
   if (order === 0) free_hot_cold_page(k, pfn, HOT);

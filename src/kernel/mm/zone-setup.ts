@@ -2,8 +2,9 @@ import { MAX_NR_ZONES, ZONE_HIGHMEM } from '../../arch/address-space.js';
 import { alignUp } from '../../image/struct.js';
 import type { Cpu } from '../core/cpu.js';
 import { num_online_cpus } from '../core/cpu-mask.js';
+import { CPU_AREA } from '../core/cpu-area.js';
 import { KERNEL } from '../core/kernel-data.js';
-import { PG_reserved, PAGE, pageOf, zoneOfFlags } from './page.js';
+import { PG_reserved, PAGE, pageOf, PG_ZONE_SHIFT, zoneBits, zoneOfFlags } from './page.js';
 import { spin_lock_irqsave, spin_unlock_irqrestore } from '../sync/spinlock.js';
 import { get_pageblock_migratetype, move_freepages_block, set_pageblock_migratetype } from './buddy.js';
 import { GFP_USER, MIGRATE_MOVABLE, MIGRATE_RESERVE } from './gfp.js';
@@ -146,6 +147,9 @@ export function setup_pagesets(k: Cpu, cpu: number, memory: number): void {
   let pageset = memory;
   for (const zone of populatedZones(k)) {
     i32[zone + ZONE.at.pageset + cpu] = pageset;
+    const id = zoneBits(i32[zone + ZONE.at.type], i32[zone + ZONE.at.node]) >>> PG_ZONE_SHIFT;
+    i32[i32[KERNEL.cpu_area + cpu] + CPU_AREA.at.page_sets + id] = pageset;
+    i32[pageset + PER_CPU_PAGESET.at.zone] = zone;
     const batch = zone_batchsize(i32[zone + ZONE.at.present_pages]);
     initList(i32, pageset + PCP_HOT * PER_CPU_PAGES.words, 6 * batch, Math.max(1, batch));
     initList(i32, pageset + PCP_COLD * PER_CPU_PAGES.words, 2 * batch, Math.max(1, batch >>> 1));

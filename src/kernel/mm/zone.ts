@@ -34,11 +34,11 @@ export const NR_VM_ZONE_STAT_ITEMS = ZONE_STAT_NAMES.length;
 
 /** A per-CPU list of single pages (struct per_cpu_pages). Only its CPU touches it, with interrupts off. */
 export const PER_CPU_PAGES = struct('per_cpu_pages', {
+  list: LIST_HEAD,
   count: word,
   /** At this many pages a batch goes back to the buddy allocator. */
   high: word,
   batch: word,
-  list: LIST_HEAD,
 });
 
 /** The two lists of a page set. */
@@ -52,6 +52,8 @@ export const PCP_COLD = 1;
  */
 export const PER_CPU_PAGESET = struct('per_cpu_pageset', {
   pcp: array(PER_CPU_PAGES, 2),
+  /** The zone. Constant after boot. */
+  zone: word,
   /** Rounds until an untouched remote page set is given back (facts file, section 1.7). */
   expire: word,
   /** Changes of the zone's statistics that are not folded into it yet, and how large they may become. */

@@ -1,9 +1,11 @@
 import { MAX_NR_ZONES, ZONE_DMA, ZONE_DMA32 } from '../../arch/address-space.js';
 import { array, struct, word } from '../../image/struct.js';
 import type { Cpu } from '../core/cpu.js';
+import { CPU_AREA } from '../core/cpu-area.js';
 import { KERNEL } from '../core/kernel-data.js';
-import { MAX_NUMNODES } from '../core/limits.js';
+import { MAX_NUMNODES, ZONE_MODIFIER_SETS } from '../core/limits.js';
 import { printk } from '../core/printk.js';
+import { gfp_zone, zoneModifierMask } from './gfp.js';
 import { NODE_DATA, PG_DATA, ZONE, zoneOf } from './zone.js';
 
 /**
@@ -56,6 +58,7 @@ export function build_all_zonelists(k: Cpu): void {
       writeZonelist(k, nid, MAX_NR_ZONES + highest, zonesByNode(k, [nid], highest));
     }
   }
+  for (let cpu = 0; cpu < k.i32[KERNEL.nr_cpus]; cpu++) notePreferredSets(k, cpu);
   const mobility = k.i32[KERNEL.page_group_by_mobility_disabled] !== 0 ? 'off' : 'on';
   printk(
     k,
@@ -127,6 +130,24 @@ function zonesByZone(k: Cpu, nodes: readonly number[], highest: number): number[
 
 function addPopulated(k: Cpu, zones: number[], zone: number): void {
   if (k.i32[zone + ZONE.at.present_pages] !== 0) zones.push(zone);
+}
+
+/** Notes for a CPU from which page set it serves requests first. */
+function notePreferredSets(k: Cpu, cpu: number): void {
+  const sets = k.i32[KERNEL.cpu_area + cpu] + CPU_AREA.at.preferred_sets;
+  for (let modifiers = 0; modifiers < ZONE_MODIFIER_SETS; modifiers++) {
+    k.i32[sets + modifiers] = preferredSet(k, cpu, modifiers);
+  }
+}
+
+/** The page set of a CPU's `preferred_sets`, as the zonelists have it. */
+export function preferredSet(k: Cpu, cpu: number, modifiers: number): number {
+  const { i32 } = k;
+  const nid = i32[KERNEL.cpu_node + cpu];
+  const highest = gfp_zone(zoneModifierMask(modifiers));
+  const zonelist = i32[NODE_DATA(k, nid) + PG_DATA.at.node_zonelists + highest];
+  const first = i32[zonelist + ZONELIST.at.zones];
+  return first !== 0 && i32[first + ZONE.at.node] === nid ? i32[first + ZONE.at.pageset + cpu] : 0;
 }
 
 function writeZonelist(k: Cpu, nid: number, index: number, zones: readonly number[]): void {

@@ -402,6 +402,25 @@ const PAGE_SETS: Damage[] = [
     kind: 'structure',
     damage: (s) => setWord(s.i32, s.zone + ZONE.at.pageset + s.idle, -64),
   },
+  {
+    what: 'a page set of another zone',
+    kind: 'structure',
+    damage: (s) => s.i32[s.i32[s.zone + ZONE.at.pageset + s.idle] + PER_CPU_PAGESET.at.zone]++,
+  },
+  {
+    what: 'page sets that a CPU finds elsewhere',
+    kind: 'structure',
+    damage: (s) => {
+      const sets = s.k.area + CPU_AREA.at.page_sets;
+      const id = s.i32.subarray(sets).findIndex((set) => set !== 0);
+      s.i32[sets + id] = 0;
+    },
+  },
+  {
+    what: 'preferred page sets that the zonelists do not prefer',
+    kind: 'structure',
+    damage: (s) => s.i32[s.k.area + CPU_AREA.at.preferred_sets]++,
+  },
 ];
 
 const CPUS: Damage[] = [

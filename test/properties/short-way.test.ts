@@ -1,0 +1,191 @@
+import { fc, test as propertyTest } from '@fast-check/vitest';
+import { describe, expect } from 'vitest';
+import { KERNEL } from '../../src/kernel/core/kernel-data.js';
+import type { Kernel } from '../../src/kernel/kernel.js';
+import {
+  __GFP_COLD,
+  __GFP_THISNODE,
+  __GFP_ZERO,
+  GFP_ATOMIC,
+  GFP_DMA,
+  GFP_HIGHUSER_MOVABLE,
+  GFP_KERNEL,
+  GFP_TEMPORARY,
+  GFP_THISNODE,
+  GFP_USER,
+} from '../../src/kernel/mm/gfp.js';
+import { MPOL_BIND, MPOL_DEFAULT, MPOL_INTERLEAVE, MPOL_PREFERRED } from '../../src/kernel/mm/mempolicy.js';
+import { PAGE, PG_dirty, PG_referenced, pageOf } from '../../src/kernel/mm/page.js';
+import { bootInProcess, type LoneMachine, twoNodes } from '../support/boot-in-process.js';
+import { debug } from '../support/hardware.js';
+
+/**
+ * Single pages mostly go a short way through the hot list; with the sleep check switched on, all go the long way.
+ * Both must do the same, to the last word of memory.
+ */
+
+const MASKS = [
+  GFP_KERNEL,
+  GFP_KERNEL,
+  GFP_ATOMIC,
+  GFP_USER,
+  GFP_HIGHUSER_MOVABLE,
+  GFP_HIGHUSER_MOVABLE,
+  GFP_TEMPORARY,
+  GFP_KERNEL | GFP_DMA,
+  GFP_KERNEL | __GFP_ZERO,
+  GFP_KERNEL | __GFP_COLD,
+  GFP_KERNEL | __GFP_THISNODE,
+];
+
+const FILL_ORDER = 3;
+
+type Step =
+  | { readonly op: 'alloc'; cpu: number; mask: number; order: number; count: number }
+  | { readonly op: 'free'; cpu: number; which: number; count: number; cold: boolean }
+  | { readonly op: 'get' | 'dirty' | 'use' | 'spoil'; cpu: number; which: number }
+  | { readonly op: 'policy'; cpu: number; mode: number; node: number }
+  | { readonly op: 'disable'; cpu: number }
+  | { readonly op: 'drain'; cpu: number }
+  | { readonly op: 'fill'; cpu: number };
+
+const cpu = fc.nat(3);
+const which = fc.nat();
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      op: fc.constant('alloc' as const),
+      cpu,
+      mask: fc.constantFrom(...MASKS),
+      order: fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, fc.nat(10)),
+      count: fc.oneof(fc.nat(3), fc.nat(80)),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      op: fc.constant('free' as const),
+      cpu,
+      which,
+      count: fc.oneof(fc.nat(3), fc.nat(80)),
+      cold: fc.boolean(),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ op: fc.constantFrom('get', 'dirty', 'use', 'spoil'), cpu, which }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      op: fc.constant('policy' as const),
+      cpu,
+      mode: fc.constantFrom(MPOL_DEFAULT, MPOL_PREFERRED, MPOL_BIND, MPOL_INTERLEAVE),
+      node: fc.nat(1),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ op: fc.constantFrom('disable', 'drain', 'fill'), cpu }) },
+);
+
+/** What a machine did so far: its pages, and what its calls returned. */
+interface Run {
+  readonly machine: LoneMachine;
+  readonly held: { pfn: number; order: number }[];
+  readonly results: number[];
+}
+
+function boot(sleep: boolean): Run {
+  const machine = bootInProcess(twoNodes(48, { debug: sleep ? debug('sleep') : debug() }));
+  return { machine, held: [], results: [] };
+}
+
+function perform(run: Run, step: Step): void {
+  const k = run.machine.cpus[step.cpu];
+  if (step.op === 'alloc') {
+    for (let i = 0; i < step.count; i++) {
+      const pfn = k.alloc_pages(step.mask, step.order);
+      run.results.push(pfn);
+      if (pfn !== 0) run.held.push({ pfn, order: step.order });
+    }
+  } else if (step.op === 'free') {
+    for (let i = 0; i < step.count; i++) free(run, k, step.which, step.cold);
+  } else if (step.op === 'policy') {
+    run.results.push(k.set_mempolicy(step.mode, step.mode === MPOL_DEFAULT ? [] : [step.node]));
+  } else if (step.op === 'drain') {
+    k.drain_local_pages();
+  } else if (step.op === 'fill') {
+    fill(run, k);
+  } else if (step.op === 'disable') {
+    const flags = k.local_irq_save();
+    const pfn = k.alloc_pages(GFP_ATOMIC, 0);
+    if (pfn !== 0) k.__free_pages(pfn, 0);
+    k.local_irq_restore(flags);
+  } else if (run.held.length > 0) {
+    touch(run, k, step.op, step.which);
+  }
+}
+
+/** Leaves the CPU's node little more than its watermarks. */
+function fill(run: Run, k: Kernel): void {
+  for (;;) {
+    const pfn = k.alloc_pages(GFP_KERNEL | GFP_THISNODE, FILL_ORDER);
+    if (pfn === 0) break;
+    run.held.push({ pfn, order: FILL_ORDER });
+  }
+}
+
+function free(run: Run, k: Kernel, which: number, cold: boolean): void {
+  if (run.held.length === 0) return;
+  const [{ pfn, order }] = run.held.splice(which % run.held.length, 1);
+  if (cold && order === 0) k.free_cold_page(pfn);
+  else k.__free_pages(pfn, order);
+}
+
+/** What owners do with their pages, or should not do. */
+function touch(run: Run, k: Kernel, op: 'get' | 'dirty' | 'use' | 'spoil', which: number): void {
+  const block = run.held[which % run.held.length];
+  const page = pageOf(k.i32, block.pfn + (which % 2 ** block.order));
+  if (op === 'get') {
+    k.get_page(block.pfn);
+    run.held.push({ ...block });
+  } else if (op === 'dirty') {
+    k.i32[page + PAGE.at.flags] |= 1 << PG_dirty;
+  } else if (op === 'use') {
+    k.i32[page + PAGE.at.flags] |= 1 << PG_referenced;
+    k.i32[page + PAGE.at.private] = 7;
+    k.i32[page + PAGE.at.index] = 9;
+  } else {
+    k.i32[page + (which % 3 === 0 ? PAGE.at.mapping : PAGE.at._mapcount)] = 5;
+  }
+}
+
+/** The first words that differ, but for the switch itself. */
+function differences(one: Run, other: Run): string[] {
+  const { k } = one.machine;
+  const a = k.i32;
+  const b = other.machine.k.i32;
+  const found: string[] = [];
+  // In front of the kernel's data stand the firmware tables.
+  for (let word = KERNEL.system_state; word < a.length && found.length < 5; word++) {
+    if (a[word] !== b[word] && word !== KERNEL.debug) found.push(`${k.nameOf(word)}: ${a[word]}, ${b[word]}`);
+  }
+  return found;
+}
+
+describe('the short way of single pages', () => {
+  propertyTest.prop([fc.array(step, { minLength: 50, maxLength: 200, size: 'max' })], { numRuns: 25 })(
+    'does what the long way does',
+    (steps) => {
+      const short = boot(false);
+      const long = boot(true);
+      for (const each of steps) {
+        // From one line, so that call traces are the same.
+        for (const run of [short, long]) perform(run, each);
+        expect(short.results).toEqual(long.results);
+      }
+      expect(short.machine.platform.reports).toEqual(long.machine.platform.reports);
+      expect(differences(short, long)).toEqual([]);
+    },
+  );
+});
