@@ -19,6 +19,7 @@ import { COMM_BYTES, MAX_NUMNODES } from './core/limits.js';
 import type { Platform } from './core/platform.js';
 import { printk } from './core/printk.js';
 import { DEPOT_BYTES, depotInit } from './core/stack-depot.js';
+import { resetTask } from './core/task.js';
 import { mapSections, readFirmware } from './firmware.js';
 import { Kernel } from './kernel.js';
 import { free_bootmem_node, reserve_bootmem_node } from './mm/bootmem.js';
@@ -168,8 +169,7 @@ function setup_per_cpu_areas(k: Kernel, hardware: Hardware): void {
 /** The task that a CPU runs before there are others: it may use the memory of all nodes. */
 function initTask(k: Kernel, area: number, comm: string): void {
   k.image.writeText((area + CPU_AREA.at.comm) * 4, COMM_BYTES, comm);
-  k.i32.fill(-1, area + CPU_AREA.at.mems_allowed, area + CPU_AREA.at.mems_allowed + MAX_NUMNODES / 32);
-  k.i32.fill(-1, area + CPU_AREA.at.mems_exclusive, area + CPU_AREA.at.mems_exclusive + MAX_NUMNODES / 32);
+  resetTask(k, area);
 }
 
 /** Memory for call traces, where a debug switch needs it. */

@@ -8,7 +8,8 @@ import { heldLocks } from './core/lock-report.js';
 import { lockOwner } from './core/raw-lock.js';
 import { printk } from './core/printk.js';
 import { takeOverCpu } from './cpu/ownership.js';
-import { finishCallOf } from './cpu/smp-call.js';
+import { resetTask } from './core/task.js';
+import { dropCall } from './cpu/smp-call.js';
 import { repairPageSets } from './mm/page-set-repair.js';
 import { drain_local_pages } from './mm/page-sets.js';
 import { fold_cpu } from './mm/vmstat-refresh.js';
@@ -76,8 +77,9 @@ export function makeContextIdle(k: Cpu): void {
 export function recoverCpu(k: Cpu, cpu: number): void {
   const gone = k.as(cpu);
   makeContextIdle(gone);
-  gone.i32[gone.area + CPU_AREA.at.task_flags] = 0;
-  finishCallOf(gone);
+  dropCall(k, cpu);
+  Atomics.store(gone.i32, gone.area + CPU_AREA.at.pending, 0);
+  resetTask(gone, gone.area);
   const lost = repairPageSets(gone);
   if (lost !== 0)
     printk(k, `CPU ${cpu}: frame 0x${lost.toString(16)} was on its way between a list and its user`);

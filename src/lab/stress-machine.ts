@@ -3,6 +3,9 @@ import { SECTION_BYTES } from '../arch/page.js';
 import { loadHardware } from '../machine/config-load.js';
 import type { MachineConfig, NodeConfig } from '../machine/config-types.js';
 
+const LOCAL_DISTANCE = 10;
+const REMOTE_DISTANCE = 20;
+
 /**
  * The fields of a configuration that give a machine another number of CPUs or nodes.
  *
@@ -20,7 +23,7 @@ export function reshapeMachine(
   const { memory, cpuNodes, nodes: ownNodes } = loadHardware(machine);
   const wanted = cpus ?? cpuNodes.length;
   if (nodes !== undefined) {
-    return { nodes: equalNodes(memory, wanted, nodes), distances: undefined };
+    return { nodes: equalNodes(memory, wanted, nodes), distances: equalDistances(nodes) };
   }
   const own = Array.from({ length: ownNodes }, (_, nid) => nid);
   const withCpus = own.filter((nid) => cpuNodes.includes(nid));
@@ -61,6 +64,12 @@ function equalNodes(memory: readonly MemoryRange[], cpus: number, nodes: number)
     );
   }
   return Array.from({ length: nodes }, (_, nid) => ({ memory: size, cpus: portion(cpus, nodes, nid) }));
+}
+
+/** Every node is as far from every other: the distances of a machine that names none. */
+function equalDistances(nodes: number): number[][] {
+  const all = Array.from({ length: nodes }, (_, nid) => nid);
+  return all.map((from) => all.map((to) => (from === to ? LOCAL_DISTANCE : REMOTE_DISTANCE)));
 }
 
 /** The `index`-th part of `total`, divided as evenly as possible. */

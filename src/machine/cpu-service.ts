@@ -3,7 +3,7 @@ import { MemoryImage } from '../image/memory-image.js';
 import { smp_boot_done, start_kernel, start_secondary } from '../kernel/boot.js';
 import { panic, WARN } from '../kernel/core/bug.js';
 import { CPU_AREA } from '../kernel/core/cpu-area.js';
-import { KernelBug } from '../kernel/core/errors.js';
+import { KernelBug, KernelPanic } from '../kernel/core/errors.js';
 import { KERNEL, SYSTEM_RUNNING } from '../kernel/core/kernel-data.js';
 import { WAIT_SLICE_MS } from '../kernel/core/platform.js';
 import { checkRunning } from '../kernel/core/system-state.js';
@@ -147,8 +147,11 @@ export class CpuService {
     try {
       if (barrier !== undefined) waitAtBarrier(k, barrier, parties);
       const value = call(k, args);
-      if (value instanceof Promise)
+      if (value instanceof Promise) {
+        // Nobody waits for it: that it fails must not end the thread.
+        value.catch(() => undefined);
         throw new TypeError(`${name}() returned a promise: code on a CPU is synchronous`);
+      }
       outcome = { ok: true, value };
     } catch (error) {
       outcome = failed(error);
@@ -156,7 +159,7 @@ export class CpuService {
     try {
       leaveCpu(k, outcome.ok ? `${name}() ended` : `${name}() threw "${outcome.error.message}"`);
     } catch (error) {
-      return failed(error);
+      return failed(stopped(k, error));
     }
     return outcome;
   }
@@ -183,6 +186,19 @@ function leaveCpu(k: Kernel, how: string): void {
     k.i32[k.area + CPU_AREA.at.irqs_disabled] = 0;
   }
   goIdle(k);
+}
+
+/** A CPU that cannot be left in order must not be used again: the machine stops. */
+function stopped(k: Kernel, error: unknown): unknown {
+  if (error instanceof KernelPanic) return error;
+  try {
+    return panic(
+      k,
+      `CPU#${k.cpu} could not be left: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  } catch (ended) {
+    return ended;
+  }
 }
 
 /** Waits until all CPUs have come, and serves interrupts meanwhile. */

@@ -26,7 +26,7 @@ import { Kernel } from '../kernel/kernel.js';
 import { refresh_zone_stat_thresholds } from '../kernel/mm/zone-setup.js';
 import { loadHardware } from './config-load.js';
 import type { MachineConfig } from './config-types.js';
-import { BARRIER_ABORTED, type Barrier, type ReportMessage } from './cpu-service.js';
+import { BARRIER_ABORTED, BARRIER_WAITING, type Barrier, type ReportMessage } from './cpu-service.js';
 import { CpuThread } from './cpu-thread.js';
 import { type CpuDiedError, MachinePanicError, MachineStateError } from './machine-errors.js';
 import { withCpusStopped } from './stop-machine.js';
@@ -199,7 +199,9 @@ export class Machine extends EventEmitter<MachineEvents> {
     args?: unknown,
     cpus = this.onlineCpus(),
   ): Promise<unknown[]> {
-    const url = String(module);
+    const url = moduleUrl(module);
+    if (new Set(cpus).size !== cpus.length) throw new RangeError(`CPUs ${cpus.join(', ')}: each only once`);
+    if (cpus.length === 0) throw new MachineStateError('no CPU to run on');
     const threads = cpus.map((cpu) => this.#threadOf(cpu));
     await Promise.all(
       threads.map((thread) => this.#call(thread, (service) => service.prepare(url, exportName))),
@@ -219,7 +221,8 @@ export class Machine extends EventEmitter<MachineEvents> {
 
   /** @internal See {@link MachineCpu.run}. */
   async runOn(cpu: number, module: string | URL, exportName: string, args: unknown): Promise<unknown> {
-    return await this.#call(this.#threadOf(cpu), (service) => service.run(String(module), exportName, args));
+    const url = moduleUrl(module);
+    return await this.#call(this.#threadOf(cpu), (service) => service.run(url, exportName, args));
   }
 
   /** The thread of an online CPU. */
@@ -317,7 +320,7 @@ export class Machine extends EventEmitter<MachineEvents> {
       thread.halt();
     }
     const limit = new AbortController();
-    const ended = Promise.all(this.#threads.map((thread) => thread.ended));
+    const ended = Promise.allSettled(this.#threads.map((thread) => thread.ended));
     await Promise.race([
       ended,
       sleep(HALT_LIMIT_MS, undefined, { signal: limit.signal }).catch(() => undefined),
@@ -369,14 +372,14 @@ export class Machine extends EventEmitter<MachineEvents> {
 
   /** {@link withCpusStopped}; what needs stopped CPUs is done one after another. */
   #stopped<Value>(cpus: readonly number[], action: () => Value): Promise<Value> {
-    return this.#inTurn(() => this.#patiently(cpus, () => withCpusStopped(this.console, cpus, action)));
+    return this.#inTurn(() => this.#patiently(() => withCpusStopped(this.console, cpus, action)));
   }
 
   /**
    * Does something as the console and as CPUs that it owns, again and again as long as a lock is not free that it
    * needs. In between, this thread can learn that the one which holds the lock is dead.
    */
-  async #patiently<Value>(cpus: readonly number[], action: () => Value | Promise<Value>): Promise<Value> {
+  async #patiently<Value>(action: () => Value | Promise<Value>): Promise<Value> {
     const k = this.console;
     const limit = k.platform.now() + CONSOLE_LIMIT_MS;
     for (;;) {
@@ -384,7 +387,7 @@ export class Machine extends EventEmitter<MachineEvents> {
         return await action();
       } catch (error) {
         if (!(error instanceof WaitGivenUp)) throw error;
-        for (const cpu of [k.cpu, ...cpus]) makeContextIdle(k.as(cpu));
+        makeContextIdle(k);
         await sleep(1);
         this.#mustRun();
         if (k.platform.now() > limit) throw new MachineStateError(error.message);
@@ -412,7 +415,7 @@ export class Machine extends EventEmitter<MachineEvents> {
     // During boot the caller learns it from the call that fails.
     if (this.halted || this.panicked || this.console.area === 0) return;
     for (const barrier of this.#barriers) {
-      Atomics.store(barrier, 1, BARRIER_ABORTED);
+      Atomics.compareExchange(barrier, 1, BARRIER_WAITING, BARRIER_ABORTED);
       Atomics.notify(barrier, 1);
     }
     const k = this.console;
@@ -434,13 +437,15 @@ export class Machine extends EventEmitter<MachineEvents> {
   async #bury(thread: CpuThread, cpus: readonly number[], reason: string): Promise<void> {
     const k = this.console;
     for (const cpu of cpus) {
-      await this.#patiently([cpu], () => {
+      // recoverCpu() begins with the CPU's context, so it can be done again.
+      await this.#patiently(() => {
         recoverCpu(k, cpu);
       });
       releaseCpu(k.as(cpu));
     }
     await this.#stopped([thread.cpu], () => {
-      buryCpu(k, thread.cpu, reason);
+      // While others had their turn, the CPU may have got another thread.
+      if (this.#threads[thread.cpu] === thread) buryCpu(k, thread.cpu, reason);
     });
   }
 
@@ -460,7 +465,7 @@ export class Machine extends EventEmitter<MachineEvents> {
   #reported(text: string): void {
     this.emit('report', text);
     // Functions that never poll would not notice the panic: their threads are ended.
-    if (this.panicked) setTimeout(() => void this.halt(), PANIC_GRACE_MS);
+    if (this.panicked) setTimeout(() => void this.halt(), PANIC_GRACE_MS).unref();
   }
 
   /** The clock: every CPU folds its statistics. Idle ones have to be woken: this thread must not wait for locks. */
@@ -472,6 +477,20 @@ export class Machine extends EventEmitter<MachineEvents> {
       // When the thread dies, others hear of it.
       if (isIdle(k, thread.cpu)) thread.call((service) => service.serve()).catch(() => undefined);
     }
+  }
+}
+
+/**
+ * The URL of a module that CPUs load.
+ *
+ * @throws TypeError when it is no absolute URL
+ */
+function moduleUrl(module: string | URL): string {
+  try {
+    return new URL(module).href;
+  } catch (cause) {
+    const wanted = "an absolute URL, such as new URL('./work.js', import.meta.url)";
+    throw new TypeError(`module ${String(module)}: must be ${wanted}`, { cause });
   }
 }
 

@@ -1,8 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CPU_DEAD } from '../kernel/core/cpu-area.js';
 import { cpuState } from '../kernel/core/cpu-mask.js';
-import { claimCpu, takeClaimedCpu, unclaimCpu } from '../kernel/cpu/ownership.js';
+import { poll } from '../kernel/core/irqflags.js';
+import { checkRunning } from '../kernel/core/system-state.js';
+import { claimCpu, ownsCpu, takeClaimedCpu, unclaimCpu } from '../kernel/cpu/ownership.js';
 import type { Kernel } from '../kernel/kernel.js';
+import { WaitGivenUp } from '../kernel/core/errors.js';
+import { makeContextIdle } from '../kernel/hotplug.js';
 import { MachineStateError } from './machine-errors.js';
 
 /** How long a CPU may take to come to a point where it can be stopped. */
@@ -26,6 +30,10 @@ export async function withCpusStopped<Value>(
   try {
     await takeAll(k, claimed);
     return action();
+  } catch (error) {
+    // The action gave up in the middle, as CPUs that are still ours; their threads must find them as they left them.
+    if (error instanceof WaitGivenUp) for (const cpu of claimed) makeContextIdle(k.as(cpu));
+    throw error;
   } finally {
     for (const cpu of claimed) unclaimCpu(k, cpu);
   }
@@ -37,6 +45,8 @@ async function takeAll(k: Kernel, cpus: readonly number[]): Promise<void> {
   while (missing.length > 0) {
     // The host must stay responsive: it may have to learn meanwhile that one of the threads is dead.
     await sleep(1);
+    checkRunning(k);
+    for (const cpu of cpus) if (!missing.includes(cpu)) serveAs(k, cpu);
     missing = missing.filter((cpu) => cpuState(k, cpu) !== CPU_DEAD && !takeClaimedCpu(k, cpu));
     if (missing.length > 0 && k.platform.now() > limit) {
       throw new MachineStateError(
@@ -45,4 +55,10 @@ async function takeAll(k: Kernel, cpus: readonly number[]): Promise<void> {
       );
     }
   }
+}
+
+/** A CPU that cannot stop yet may be calling one that has: then the console answers as that. */
+function serveAs(k: Kernel, cpu: number): void {
+  const owned = k.as(cpu);
+  if (ownsCpu(owned)) poll(owned);
 }

@@ -25,8 +25,6 @@ export const CPU_AREA = struct('cpu_area', {
   preempt_count: word,
   /** 1 while interrupts are disabled on this CPU. */
   irqs_disabled: word,
-  /** 1 while this CPU serves a call from another one. */
-  in_call: word,
   /**
    * A block on its way between a list and an owner: what the death of this CPU's thread would lose. First frame, and
    * the order above {@link TRANSIT_ORDER_SHIFT}; 0 for none.

@@ -88,15 +88,18 @@ const KERNEL_DATA = struct('kernel', {
   ratelimit_missed: word,
 
   callStart: lineStart,
-  /** smp_call_function: one call at a time, under call_lock. `call_todo` is a bit per CPU, cleared by Atomics. */
+  /**
+   * smp_call_function: one call at a time, under call_lock. A bit per CPU that has not begun, and one per CPU that the
+   * caller waits for: both cleared by Atomics. `call_progress` counts ends; waited on.
+   */
   call_lock: array(word, 2),
   call_function: word,
   /** A double: it may be a kernel address. */
   call_info: double,
   call_waiting: word,
   call_todo: array(word, CPUMASK_WORDS),
-  /** CPUs that have not finished yet. Atomics; waited on. */
-  call_unfinished: word,
+  call_awaited: array(word, CPUMASK_WORDS),
+  call_progress: word,
 
   symbolStart: lineStart,
   /** Functions of modules that can be called by number. Under symbol_lock; an entry never changes again. */

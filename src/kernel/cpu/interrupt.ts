@@ -1,5 +1,7 @@
+import { panic } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA, IRQ_CALL_FUNCTION, IRQ_STOP, IRQ_TICK } from '../core/cpu-area.js';
+import { KernelPanic, MachineHalted, WaitGivenUp } from '../core/errors.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { add_preempt_count, HARDIRQ_OFFSET, in_atomic, sub_preempt_count } from '../core/preempt.js';
 import { SYM_REFRESH_CPU_VM_STATS } from '../core/symbols.js';
@@ -36,9 +38,20 @@ export function serveInterrupts(k: Cpu): boolean {
   const irqs = k.area + CPU_AREA.at.irqs_disabled;
   add_preempt_count(k, HARDIRQ_OFFSET);
   k.i32[irqs] = 1;
-  if ((pending & IRQ_CALL_FUNCTION) !== 0) handleCallFunction(k);
-  if ((pending & IRQ_TICK) !== 0) k.call(SYM_REFRESH_CPU_VM_STATS, 0);
+  try {
+    if ((pending & IRQ_CALL_FUNCTION) !== 0) handleCallFunction(k);
+    if ((pending & IRQ_TICK) !== 0) k.call(SYM_REFRESH_CPU_VM_STATS, 0);
+  } catch (error) {
+    fatalInInterrupt(k, error);
+  }
   k.i32[irqs] = 0;
   sub_preempt_count(k, HARDIRQ_OFFSET);
   return (pending & IRQ_STOP) !== 0;
+}
+
+/** An interrupt handler has nobody to hand its exception to: the machine stops, as Linux does. */
+function fatalInInterrupt(k: Cpu, error: unknown): never {
+  const ends = error instanceof KernelPanic || error instanceof MachineHalted || error instanceof WaitGivenUp;
+  if (ends) throw error;
+  return panic(k, `Fatal exception in interrupt: ${error instanceof Error ? error.message : String(error)}`);
 }

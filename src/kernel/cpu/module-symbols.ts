@@ -4,7 +4,7 @@ import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { MAX_MODULE_SYMBOLS, MODULE_SYMBOL_BYTES } from '../core/limits.js';
 import { rawLock, rawUnlock } from '../core/raw-lock.js';
-import { FIRST_MODULE_SYMBOL } from '../core/symbols.js';
+import { FIRST_MODULE_SYMBOL, SYM_DRAIN_LOCAL_PAGES, SYM_REFRESH_CPU_VM_STATS } from '../core/symbols.js';
 
 /**
  * Functions of modules, by number: the image holds `name@url` for each, so that any thread can load and call it.
@@ -40,7 +40,7 @@ export function module_symbol(k: Cpu, url: string, name: string): number {
  */
 export function moduleSymbolText(k: Cpu, symbol: number): { name: string; url: string } {
   const index = symbol - FIRST_MODULE_SYMBOL;
-  if (!(index >= 0 && index < Atomics.load(k.i32, KERNEL.nr_module_symbols)))
+  if (!(Number.isInteger(index) && index >= 0 && index < Atomics.load(k.i32, KERNEL.nr_module_symbols)))
     BUG(k, `no function has symbol ${symbol}`);
   const text = k.image.readText(startOf(index), MODULE_SYMBOL_BYTES);
   const at = text.indexOf('@');
@@ -58,4 +58,14 @@ function findOrAdd(k: Cpu, text: string): number {
 
 function startOf(index: number): number {
   return KERNEL.module_symbols * 4 + index * MODULE_SYMBOL_BYTES;
+}
+
+/**
+ * Refuses a number that stands for no function.
+ *
+ * @throws KernelBug when there is none
+ */
+export function checkSymbol(k: Cpu, symbol: number): void {
+  const kernels = symbol === SYM_DRAIN_LOCAL_PAGES || symbol === SYM_REFRESH_CPU_VM_STATS;
+  if (!kernels) moduleSymbolText(k, symbol);
 }

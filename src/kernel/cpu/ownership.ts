@@ -66,13 +66,13 @@ export function yieldCpu(k: Cpu): void {
 }
 
 /**
- * Takes an idle online CPU for a moment.
+ * Takes an idle CPU for a moment.
  *
  * @returns the kernel as that CPU sees it; undefined when the CPU is not idle. Give it back with {@link releaseCpu}
  */
 export function borrowIdleCpu(k: Cpu, cpu: number): Cpu | undefined {
+  // Also a claimed one: the console may wait for this very caller, who cannot stop while it calls other CPUs.
   const area = k.i32[KERNEL.cpu_area + cpu];
-  if (Atomics.load(k.i32, area + CLAIM) !== 0) return undefined;
   if (Atomics.compareExchange(k.i32, area + OWNER, 0, k.platform.thread) !== 0) return undefined;
   return k.as(cpu);
 }

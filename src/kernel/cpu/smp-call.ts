@@ -1,6 +1,6 @@
 import { BUG_ON, WARN } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
-import { CPU_AREA, IRQ_CALL_FUNCTION, IRQ_STOP } from '../core/cpu-area.js';
+import { IRQ_CALL_FUNCTION, IRQ_STOP } from '../core/cpu-area.js';
 import { cpu_online } from '../core/cpu-mask.js';
 import { irqs_disabled, local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { KERNEL } from '../core/kernel-data.js';
@@ -9,16 +9,16 @@ import { preempt_disable, preempt_enable } from '../core/preempt.js';
 import { checkRunning } from '../core/system-state.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
 import { raiseInterrupt, serveInterrupts } from './interrupt.js';
+import { checkSymbol } from './module-symbols.js';
 import { borrowIdleCpu, releaseCpu } from './ownership.js';
 
 /**
  * Calls across CPUs by inter-processor interrupt. One call is under way at a time, under call_lock: the function, its
- * argument, a bit for each CPU that has to run it, and how many have not finished.
+ * argument, a bit for each CPU that has not begun it, and a bit for each that the caller still waits for. Clearing a
+ * bit twice does no harm, so a death at any point can be made good by clearing both.
  *
  * A CPU that is idle has no thread that would notice; the caller takes its place and serves the interrupt as it.
  */
-
-const IN_CALL = CPU_AREA.at.in_call;
 
 /** A CPU that has not answered for so long is reported. Milliseconds. */
 const ANSWER_LIMIT_MS = 5000;
@@ -32,19 +32,18 @@ const ANSWER_LIMIT_MS = 5000;
  */
 export function smp_call_function(k: Cpu, symbol: number, info: number, wait: boolean): void {
   BUG_ON(k, irqs_disabled(k), 'smp_call_function with interrupts disabled');
+  checkSymbol(k, symbol);
   spin_lock(k, KERNEL.call_lock);
-  let targets = 0;
   k.i32[KERNEL.call_function] = symbol;
   k.f64[KERNEL.call_info >>> 1] = info;
   k.i32[KERNEL.call_waiting] = wait ? 1 : 0;
   for (let cpu = 0; cpu < k.i32[KERNEL.nr_cpus]; cpu++) {
     if (cpu === k.cpu || !cpu_online(k, cpu)) continue;
-    Atomics.add(k.i32, KERNEL.call_unfinished, 1);
-    Atomics.or(k.i32, KERNEL.call_todo + (cpu >>> 5), 1 << (cpu & 31));
+    setBit(k, KERNEL.call_awaited, cpu);
+    setBit(k, KERNEL.call_todo, cpu);
     raiseInterrupt(k, cpu, IRQ_CALL_FUNCTION);
-    targets++;
   }
-  if (targets > 0) waitForCall(k);
+  waitForCall(k);
   spin_unlock(k, KERNEL.call_lock);
 }
 
@@ -58,71 +57,78 @@ export function on_each_cpu(k: Cpu, symbol: number, info: number, wait: boolean)
   preempt_enable(k);
 }
 
-/** Waits until nobody has the call before him any more, and serves it for those who cannot. */
+/** Waits until no CPU is awaited any more, and serves the call for those who cannot. */
 function waitForCall(k: Cpu): void {
   const start = k.platform.now();
   let reported = false;
   for (;;) {
-    const unfinished = Atomics.load(k.i32, KERNEL.call_unfinished);
-    if (unfinished === 0) return;
+    const progress = Atomics.load(k.i32, KERNEL.call_progress);
     const late = serveForOthers(k);
-    if (late >= 0) k.platform.wait(KERNEL.call_unfinished, unfinished, reported ? WAIT_SLICE_MS : 1);
+    if (late < 0) return;
+    // An idle CPU is served here, so the wait for a busy one begins short.
+    k.platform.wait(KERNEL.call_progress, progress, reported ? WAIT_SLICE_MS : 1);
     checkRunning(k);
-    if (!reported && late >= 0 && k.platform.now() - start > ANSWER_LIMIT_MS) {
+    if (!reported && k.platform.now() - start > ANSWER_LIMIT_MS) {
       reported = true;
       WARN(k, `CPU#${late} has not answered an inter-processor interrupt for ${ANSWER_LIMIT_MS} ms`);
     }
   }
 }
 
-/** Serves the call as every idle CPU, and drops it for those that went away; a CPU that must do it itself, or -1. */
+/** Serves the call as every idle CPU, and drops it for those that went away; a CPU still awaited, or -1. */
 function serveForOthers(k: Cpu): number {
   let late = -1;
   for (let cpu = 0; cpu < k.i32[KERNEL.nr_cpus]; cpu++) {
-    if (((Atomics.load(k.i32, KERNEL.call_todo + (cpu >>> 5)) >>> (cpu & 31)) & 1) === 0) continue;
-    const idle = borrowIdleCpu(k, cpu);
-    if (idle !== undefined) {
-      if (serveInterrupts(idle)) raiseInterrupt(k, cpu, IRQ_STOP);
-      releaseCpu(idle);
-    } else if (!cpu_online(k, cpu)) {
-      if (takeCall(k, cpu)) finishCall(k);
-    } else {
-      late = cpu;
-    }
+    if (!testBit(k, KERNEL.call_awaited, cpu)) continue;
+    if (!cpu_online(k, cpu)) dropCall(k, cpu);
+    else if (testBit(k, KERNEL.call_todo, cpu)) serveIdle(k, cpu);
+    if (testBit(k, KERNEL.call_awaited, cpu)) late = cpu;
   }
   return late;
 }
 
+/** Serves the interrupts of a CPU if it is idle. */
+function serveIdle(k: Cpu, cpu: number): void {
+  const idle = borrowIdleCpu(k, cpu);
+  if (idle === undefined) return;
+  if (serveInterrupts(idle)) raiseInterrupt(k, cpu, IRQ_STOP);
+  releaseCpu(idle);
+}
+
 /** Handles the interrupt: runs the function, if this CPU has not yet. Hardirq context. */
 export function handleCallFunction(k: Cpu): void {
+  // With the bit taken, the caller waits, and so the call's fields stay as they are.
+  if (!takeBit(k, KERNEL.call_todo, k.cpu)) return;
   const symbol = k.i32[KERNEL.call_function];
   const info = k.f64[KERNEL.call_info >>> 1];
   const wait = k.i32[KERNEL.call_waiting] !== 0;
-  k.i32[k.area + IN_CALL] = 1;
-  if (takeCall(k, k.cpu)) {
-    if (!wait) finishCall(k);
-    k.call(symbol, info);
-    if (wait) finishCall(k);
-  }
-  k.i32[k.area + IN_CALL] = 0;
+  if (!wait) finishCall(k, k.cpu);
+  k.call(symbol, info);
+  if (wait) finishCall(k, k.cpu);
 }
 
-/** Counts a call as finished whose CPU died in the middle of it. The caller has taken the dead CPU's place. */
-export function finishCallOf(k: Cpu): void {
-  const bit = 1 << (k.cpu & 31);
-  const pending = (Atomics.load(k.i32, KERNEL.call_todo + (k.cpu >>> 5)) & bit) !== 0;
-  // With the bit still set the call has not begun: the caller drops it when the CPU is offline.
-  if (k.i32[k.area + IN_CALL] !== 0 && !pending && k.i32[KERNEL.call_waiting] !== 0) finishCall(k);
-  k.i32[k.area + IN_CALL] = 0;
+/** Takes a CPU out of the call under way, wherever it was in it: it is dead or offline. */
+export function dropCall(k: Cpu, cpu: number): void {
+  takeBit(k, KERNEL.call_todo, cpu);
+  finishCall(k, cpu);
 }
 
-/** Takes the bit of a CPU; whether it was still set. */
-function takeCall(k: Cpu, cpu: number): boolean {
+function finishCall(k: Cpu, cpu: number): void {
+  takeBit(k, KERNEL.call_awaited, cpu);
+  Atomics.add(k.i32, KERNEL.call_progress, 1);
+  k.platform.notify(KERNEL.call_progress, Infinity);
+}
+
+function setBit(k: Cpu, map: number, cpu: number): void {
+  Atomics.or(k.i32, map + (cpu >>> 5), 1 << (cpu & 31));
+}
+
+function testBit(k: Cpu, map: number, cpu: number): boolean {
+  return ((Atomics.load(k.i32, map + (cpu >>> 5)) >>> (cpu & 31)) & 1) !== 0;
+}
+
+/** Clears a bit; whether it was set. */
+function takeBit(k: Cpu, map: number, cpu: number): boolean {
   const bit = 1 << (cpu & 31);
-  return (Atomics.and(k.i32, KERNEL.call_todo + (cpu >>> 5), ~bit) & bit) !== 0;
-}
-
-function finishCall(k: Cpu): void {
-  Atomics.sub(k.i32, KERNEL.call_unfinished, 1);
-  k.platform.notify(KERNEL.call_unfinished, Infinity);
+  return (Atomics.and(k.i32, map + (cpu >>> 5), ~bit) & bit) !== 0;
 }

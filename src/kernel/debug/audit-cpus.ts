@@ -7,7 +7,7 @@ import { checkLock } from './audit-zone-state.js';
 
 const AREA = CPU_AREA.at;
 /** Fields that are 0 while a CPU may be stopped. */
-const QUIET = ['locks_held', 'preempt_count', 'irqs_disabled', 'in_call'] as const;
+const QUIET = ['locks_held', 'preempt_count', 'irqs_disabled'] as const;
 
 /** Finds the areas of the CPUs and of the console. */
 export function findCpuAreas(run: AuditRun): void {
@@ -28,11 +28,11 @@ export function auditCpus(run: AuditRun): void {
   checkLock(run, 'lockdep_lock', KERNEL.lockdep_lock);
   checkLock(run, 'depot_lock', KERNEL.depot_lock);
   const { i32 } = run.k;
-  const unfinished = i32[KERNEL.call_unfinished];
-  if (unfinished !== 0) run.report({ kind: 'call-pending', field: 'call_unfinished', value: unfinished });
-  for (let word = 0; word < CPUMASK_WORDS; word++) {
-    const value = i32[KERNEL.call_todo + word];
-    if (value !== 0) run.report({ kind: 'call-pending', field: 'call_todo', value });
+  for (const field of ['call_todo', 'call_awaited'] as const) {
+    for (let word = 0; word < CPUMASK_WORDS; word++) {
+      const value = i32[KERNEL[field] + word];
+      if (value !== 0) run.report({ kind: 'call-pending', field, value });
+    }
   }
 }
 

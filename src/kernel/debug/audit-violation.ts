@@ -161,7 +161,7 @@ interface LockHeld {
 interface CpuContext {
   readonly kind: 'cpu-context';
   readonly cpu: number;
-  readonly field: 'locks_held' | 'preempt_count' | 'irqs_disabled' | 'in_call';
+  readonly field: 'locks_held' | 'preempt_count' | 'irqs_disabled';
   readonly value: number;
 }
 
@@ -174,7 +174,7 @@ interface CpuState {
 
 interface CallPending {
   readonly kind: 'call-pending';
-  readonly field: 'call_unfinished' | 'call_todo';
+  readonly field: 'call_awaited' | 'call_todo';
   readonly value: number;
 }
 

@@ -1,3 +1,4 @@
+import { BUG_ON } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
 import { KERNEL } from '../core/kernel-data.js';
@@ -25,14 +26,24 @@ export function cpuset_zone_allowed_softwall(k: Cpu, node: number, gfp_mask: gfp
  *
  * @param mems nodes it may use
  * @param exclusive nodes of the nearest mem_exclusive cpuset around it, a superset of `mems`; default: all nodes
+ * @throws KernelBug when a node does not exist
  */
 export function cpuset_set_mems(k: Cpu, mems: readonly number[], exclusive?: readonly number[]): void {
+  checkNodes(k, mems);
+  if (exclusive !== undefined) checkNodes(k, exclusive);
   writeNodes(k, k.area + MEMS_ALLOWED, mems);
   if (exclusive === undefined)
     k.i32.fill(-1, k.area + MEMS_EXCLUSIVE, k.area + MEMS_EXCLUSIVE + NODEMASK_WORDS);
   else writeNodes(k, k.area + MEMS_EXCLUSIVE, exclusive);
   // The count only switches the check on; it never goes back.
   Atomics.store(k.i32, KERNEL.number_of_cpusets, 2);
+}
+
+function checkNodes(k: Cpu, nodes: readonly number[]): void {
+  for (const node of nodes) {
+    const exists = Number.isInteger(node) && node >= 0 && node < k.i32[KERNEL.nr_nodes];
+    BUG_ON(k, !exists, `cpuset_set_mems: there is no node ${node}`);
+  }
 }
 
 /** Writes a node mask. */

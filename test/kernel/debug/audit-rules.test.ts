@@ -435,7 +435,7 @@ const CPUS: Damage[] = [
     damage: (s) => setWord(s.i32, s.zone + ZONE.at.lock, 2),
   },
   { what: 'the log lock', kind: 'lock-held', damage: (s) => setWord(s.i32, KERNEL.logbuf_lock, 1) },
-  ...(['locks_held', 'preempt_count', 'irqs_disabled', 'in_call'] as const).map((name) => ({
+  ...(['locks_held', 'preempt_count', 'irqs_disabled'] as const).map((name) => ({
     what: name,
     kind: 'cpu-context' as const,
     damage: (s: Scene) => setWord(s.i32, s.k.area + CPU_AREA.at[name], 1),
@@ -446,7 +446,7 @@ const CPUS: Damage[] = [
     kind: 'cpu-state',
     damage: (s) => setWord(s.i32, s.i32[KERNEL.cpu_area + 2] + CPU_AREA.at.state, 7),
   },
-  { what: 'a call', kind: 'call-pending', damage: (s) => setWord(s.i32, KERNEL.call_unfinished, 1) },
+  { what: 'a call', kind: 'call-pending', damage: (s) => setWord(s.i32, KERNEL.call_awaited, 1) },
   { what: 'a call to a CPU', kind: 'call-pending', damage: (s) => setWord(s.i32, KERNEL.call_todo + 1, 4) },
   { what: 'a CPU area', kind: 'structure', damage: (s) => setWord(s.i32, KERNEL.cpu_area + 2, 17) },
 ];
