@@ -7,7 +7,6 @@ import { moduleSymbolText } from './cpu/module-symbols.js';
 import { MemoryFace } from './face/memory-face.js';
 import { readFirmware } from './firmware.js';
 import { readFile } from './fs/read-file.js';
-import { writeFile } from './fs/write-file.js';
 import { drain_local_pages } from './mm/page-sets.js';
 import { refresh_cpu_vm_stats } from './mm/vmstat-refresh.js';
 
@@ -59,10 +58,5 @@ export class Kernel extends MemoryFace {
   /** The text of a file of /proc or /sys. */
   cat(path: string): string {
     return readFile(this, path);
-  }
-
-  /** Writes a file of /proc/sys. All other CPUs are stopped. */
-  writeFile(path: string, text: string): void {
-    writeFile(this, path, text);
   }
 }

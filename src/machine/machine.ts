@@ -12,6 +12,7 @@ import { readLog } from '../kernel/core/printk.js';
 import { raiseInterrupt } from '../kernel/cpu/interrupt.js';
 import { isIdle, releaseCpu } from '../kernel/cpu/ownership.js';
 import { audit, type AuditReport } from '../kernel/debug/audit.js';
+import { writeFile } from '../kernel/fs/write-file.js';
 import { writeFirmware } from '../kernel/firmware.js';
 import {
   breakLogLock,
@@ -269,7 +270,7 @@ export class Machine extends EventEmitter<MachineEvents> {
   async write(path: string, text: string): Promise<void> {
     this.#mustRun();
     await this.#stopped(this.#numbers(), () => {
-      this.console.writeFile(path, text);
+      writeFile(this.console, path, text);
     });
   }
 

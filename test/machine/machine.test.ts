@@ -147,6 +147,60 @@ describe('functions on CPUs', () => {
   });
 });
 
+describe('calls across CPUs', () => {
+  it('and audits do not wait for each other', async () => {
+    const machine = await boot();
+    const stop = word();
+    const runs = machine.runAll(work, 'drainAll', stop, [0, 3]);
+    await until(() => Atomics.load(stop, 1) > 10, 'the CPUs call each other');
+    for (let i = 0; i < 20; i++) await expectClean(machine);
+    Atomics.store(stop, 0, 1);
+    await runs;
+  });
+
+  it('of a function that throws stop the machine', async () => {
+    const machine = await boot();
+    const run = machine.cpu(1).run(work, 'callThrowing');
+    await expect(run).rejects.toThrow('Fatal exception in interrupt: thrown on purpose');
+    expect(machine.panicked).toBe(true);
+  });
+
+  it('are refused for numbers that stand for no function', async () => {
+    const machine = await boot('tiny');
+    await expect(machine.cpu(0).run(work, 'callNothing')).rejects.toThrow('no function has symbol NaN');
+    expect(await machine.runAll(work, 'whoAmI')).toHaveLength(2);
+  });
+});
+
+describe('what the host asks for wrongly', () => {
+  it.each([
+    ['a CPU twice', [1, 1], /each only once/],
+    ['no CPU', [], /no CPU to run on/],
+    ['a CPU that is not there', [0, 7], /CPU 7: this machine has CPUs 0 to 1/],
+  ])('is refused: %s', async (_, cpus, message) => {
+    const machine = await boot('tiny');
+    await expect(machine.runAll(work, 'whoAmI', undefined, cpus)).rejects.toThrow(message);
+    expect(await machine.runAll(work, 'whoAmI')).toHaveLength(2);
+  });
+
+  it('is refused: a module by a relative path', async () => {
+    const machine = await boot('tiny');
+    await expect(machine.cpu(0).run('./work.js', 'x')).rejects.toThrow('must be an absolute URL');
+  });
+
+  it('is refused: blocks of orders and frames that do not exist', async () => {
+    const machine = await boot('tiny');
+    await expect(machine.cpu(0).run(work, 'allocateOrder', -1)).rejects.toThrow('order -1');
+    await expect(machine.cpu(0).run(work, 'allocateOrder', 0.5)).rejects.toThrow('order 0.5');
+    for (const pfn of [NaN, -5, 0, 1e9]) {
+      await expect(machine.cpu(0).run(work, 'freePages', [pfn])).rejects.toThrow(
+        /free of frame .* no such block/,
+      );
+    }
+    await expectClean(machine);
+  });
+});
+
 describe('a CPU whose thread dies', () => {
   it('idle, leaves the machine; the others go on, and it can come back', async () => {
     const machine = await boot('tiny');
@@ -442,6 +496,15 @@ describe('boot', () => {
   it('closes boot memory to modules', async () => {
     const machine = await boot('tiny');
     await expect(machine.cpu(0).run(work, 'bootmemNow')).rejects.toThrow(/alloc_bootmem/);
+  });
+
+  it('of nodes in one zone each is sound, the last of them wholly in HighMem', async () => {
+    const nodes = ['16M', '880M', '128M'].map((memory) => ({ memory, cpus: 1 }));
+    const machine = await boot({ arch: 'x86', nodes });
+    expect(machine.cat('/proc/buddyinfo')).toMatch(
+      /Node 0, zone {6}DMA.*\nNode 1, zone {3}Normal.*\nNode 2, zone {2}HighMem/,
+    );
+    await expectClean(machine);
   });
 
   it('of a wrong configuration says what is wrong', async () => {

@@ -115,3 +115,23 @@ export function bootHook(k: Kernel): void {
 export function bootmemNow(k: Kernel): number {
   return k.alloc_bootmem(100);
 }
+
+/** Drains all CPUs' lists again and again, until the word is set. */
+export function drainAll(k: Kernel, stop: Int32Array): void {
+  while (Atomics.load(stop, 0) === 0) {
+    k.drain_all_pages();
+    Atomics.add(stop, 1, 1);
+  }
+}
+
+export function callThrowing(k: Kernel): void {
+  k.on_each_cpu(k.module_symbol(import.meta.url, 'throwTypeError'), 0, true);
+}
+
+export function callNothing(k: Kernel): void {
+  k.on_each_cpu(NaN, 0, true);
+}
+
+export function allocateOrder(k: Kernel, order: number): number {
+  return k.alloc_pages(GFP_KERNEL, order);
+}

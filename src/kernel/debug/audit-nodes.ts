@@ -5,7 +5,7 @@ import { KERNEL } from '../core/kernel-data.js';
 import { PAGE } from '../mm/page.js';
 import { PG_DATA, ZONE } from '../mm/zone.js';
 import type { Ram } from './audit-firmware.js';
-import { MAX_FRAMES, type AuditNode, type AuditRun, type AuditZone } from './audit-run.js';
+import { MAX_FRAMES, NO_MAP, type AuditNode, type AuditRun, type AuditZone } from './audit-run.js';
 
 /**
  * Finds the nodes and zones of the machine, and checks what the kernel has written down about them against the
@@ -72,7 +72,8 @@ function nodeRam(run: AuditRun, nid: number, word: number): Ram[] {
 /**
  * Where the memory map of a node is: three tables say it, and two of them decide.
  *
- * @returns -1 when it cannot be anywhere there
+ * @returns {@link NO_MAP} when it cannot be anywhere there; else the word of frame 0, below 0 when the map of a node
+ *   that begins far up lies far down
  */
 function memMap(run: AuditRun, nid: number, word: number, start: number, end: number): number {
   const { i32 } = run.k;
@@ -90,7 +91,7 @@ function memMap(run: AuditRun, nid: number, word: number, start: number, end: nu
     const field = `node ${nid}, node_mem_map`;
     run.report({ kind: 'structure', field, value: map, problem: 'points to no memory map' });
   }
-  return -1;
+  return NO_MAP;
 }
 
 function surveyZone(
@@ -114,7 +115,7 @@ function surveyZone(
     const problem = inside ? 'overlap' : 'outside';
     run.report({ kind: 'zone-span', node: nid, zone: name, start, spanned, problem });
   }
-  const walkable = spanned !== 0 && inside && !overlaps && map >= 0;
+  const walkable = spanned !== 0 && inside && !overlaps && map !== NO_MAP;
   if (!walkable) start = 0;
   const end = walkable ? start + spanned : 0;
   const ram = ramWithin(nodeRam, start, end);
@@ -182,8 +183,8 @@ function checkNode(run: AuditRun, node: AuditNode, ram: readonly Ram[]): void {
     checkNodeField(run, node, 'node_spanned_pages', node.end - node.start);
     checkNodeField(run, node, 'node_present_pages', present);
   }
-  if (node.map >= 0) checkNodeField(run, node, 'node_mem_map', node.map);
-  const isCovered = covered === present || run.found.has('zone-span') || node.map < 0;
+  if (node.map !== NO_MAP) checkNodeField(run, node, 'node_mem_map', node.map);
+  const isCovered = covered === present || run.found.has('zone-span') || node.map === NO_MAP;
   if (!isCovered) run.report({ kind: 'zone-coverage', node: node.node, ram: present, covered });
 }
 

@@ -30,6 +30,9 @@ export interface AuditZone extends ZoneRef {
 }
 
 /** A node as the audit sees it. */
+/** Instead of the place of a memory map, when there is none. */
+export const NO_MAP = -Infinity;
+
 export interface AuditNode {
   readonly node: number;
   readonly word: number;

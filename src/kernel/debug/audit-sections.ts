@@ -3,7 +3,7 @@ import { NR_MEM_SECTIONS, SECTION_PAGES, WORDS_PER_SECTION } from '../../arch/pa
 import { WORD_BYTES } from '../../image/struct.js';
 import { DEBUG_PAGE_OWNER, KERNEL } from '../core/kernel-data.js';
 import { PAGE_OWNER } from '../mm/page-owner.js';
-import type { AuditNode, AuditRun } from './audit-run.js';
+import { type AuditNode, type AuditRun, NO_MAP } from './audit-run.js';
 import type { FirmwareTables } from './audit-firmware.js';
 
 /**
@@ -17,7 +17,7 @@ export function auditSections(run: AuditRun): void {
   for (const range of firmware.ram) {
     let node: AuditNode | undefined;
     for (const candidate of run.nodes) if (candidate.node === range.node) node = candidate;
-    if (node === undefined || node.map < 0) continue;
+    if (node === undefined || node.map === NO_MAP) continue;
     const owner = ownerMap(run, node);
     const last = Math.ceil(range.end / SECTION_PAGES);
     for (let section = Math.floor(range.start / SECTION_PAGES); section < last; section++) {

@@ -2,6 +2,7 @@ import type { AddressSpace } from '../../arch/address-space.js';
 import type { MemoryImage } from '../../image/memory-image.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
+import { cpu_online, num_online_cpus } from '../core/cpu-mask.js';
 import * as irqflags from '../core/irqflags.js';
 import { KERNEL } from '../core/kernel-data.js';
 import type { Platform } from '../core/platform.js';
@@ -150,6 +151,14 @@ export abstract class CpuFace implements Cpu {
 
   module_symbol(url: string, name: string): number {
     return module_symbol(this, url, name);
+  }
+
+  num_online_cpus(): number {
+    return num_online_cpus(this);
+  }
+
+  cpu_online(cpu: number): boolean {
+    return cpu_online(this, cpu);
   }
 
   printk(text: string): void {

@@ -13,6 +13,18 @@ export abstract class PageFace extends LockFace {
     return api.alloc_pages_node(this, nid, gfp_mask, order);
   }
 
+  __alloc_pages_node(nid: number, gfp_mask: gfp_t, order: number): number {
+    return api.__alloc_pages_node(this, nid, gfp_mask, order);
+  }
+
+  __alloc_pages(gfp_mask: gfp_t, order: number, zonelist: number): number {
+    return pages.__alloc_pages(this, gfp_mask, order, zonelist);
+  }
+
+  node_zonelist(nid: number, gfp_mask: gfp_t): number {
+    return mempolicy.node_zonelist(this, nid, gfp_mask);
+  }
+
   alloc_pages(gfp_mask: gfp_t, order: number): number {
     return api.alloc_pages(this, gfp_mask, order);
   }
@@ -30,6 +42,11 @@ export abstract class PageFace extends LockFace {
   }
 
   __get_free_page(gfp_mask: gfp_t): number {
+    return api.__get_free_page(this, gfp_mask);
+  }
+
+  /** The books' short name of {@link __get_free_page}. */
+  get_free_page(gfp_mask: gfp_t): number {
     return api.__get_free_page(this, gfp_mask);
   }
 

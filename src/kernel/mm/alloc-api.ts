@@ -20,8 +20,18 @@ import { __alloc_pages } from './page-alloc.js';
  */
 export function alloc_pages_node(k: Cpu, nid: number, gfp_mask: gfp_t, order: number): number {
   const node = nid < 0 ? k.node : nid;
-  BUG_ON(k, !(node < k.i32[KERNEL.nr_nodes]), `alloc_pages_node: there is no node ${nid}`);
+  BUG_ON(
+    k,
+    !(Number.isInteger(node) && node < k.i32[KERNEL.nr_nodes]),
+    `alloc_pages_node: there is no node ${nid}`,
+  );
   return __alloc_pages(k, gfp_mask, order, node_zonelist(k, node, gfp_mask));
+}
+
+/** {@link alloc_pages_node} by its later name: the node must be given. */
+export function __alloc_pages_node(k: Cpu, nid: number, gfp_mask: gfp_t, order: number): number {
+  BUG_ON(k, nid < 0, `__alloc_pages_node: there is no node ${nid}`);
+  return alloc_pages_node(k, nid, gfp_mask, order);
 }
 
 /** 2^order contiguous pages by the running task's memory policy; the first frame. */

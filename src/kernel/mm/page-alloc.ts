@@ -39,6 +39,7 @@ import {
   compound_head,
   compound_order,
   pageOf,
+  pfn_valid,
   zoneOfFlags,
 } from './page.js';
 import { putPage, takePage } from './page-sets.js';
@@ -123,6 +124,7 @@ const NOFAIL_WAIT_MS = 20;
 export function __alloc_pages(k: Cpu, gfp_mask: gfp_t, order: number, zonelist: number): number {
   if ((gfp_mask & WAIT_BIT) !== 0 && (k.debug & SLEEP_BIT) !== 0) might_sleep(k);
   if (order >= ORDERS || k.i32[zonelist + FIRST_ZONE] === 0) return 0;
+  if (order >>> 0 !== order) BUG(k, `order ${order}: must be an integer, 0 or more`);
   const pfn = get_page_from_freelist(k, gfp_mask, order, zonelist, FIRST_PASS);
   return pfn !== 0 ? pfn : allocSlowPath(k, gfp_mask, order, zonelist);
 }
@@ -423,6 +425,9 @@ export function __free_pages(k: Cpu, pfn: number, order: number): void {
 
 /** {@link __free_pages}, the long way. */
 export function dropPages(k: Cpu, pfn: number, order: number): void {
+  if (!pfn_valid(k, pfn) || order >>> 0 !== order || order >= ORDERS) {
+    BUG(k, `free of frame ${pfn} with order ${order}: there is no such block`);
+  }
   const page = pageOf(k.i32, pfn);
   if (!put_page_testzero(k, page, pfn, order)) return;
   if (order === 0) free_hot_cold_page(k, pfn, HOT);

@@ -79,7 +79,12 @@ export function isInUse(i32: Int32Array, page: number): boolean {
 
 /** Whether a frame has a struct page. Any number is allowed. */
 export function pfn_valid(k: Cpu, pfn: number): boolean {
-  return pfn > 0 && pfn < k.i32[KERNEL.max_pfn] && k.i32[SECTION_MEM_MAP + (pfn >>> SECTION_SHIFT)] !== 0;
+  return (
+    Number.isInteger(pfn) &&
+    pfn > 0 &&
+    pfn < k.i32[KERNEL.max_pfn] &&
+    k.i32[SECTION_MEM_MAP + (pfn >>> SECTION_SHIFT)] !== 0
+  );
 }
 
 /** The value of `page->flags` of a page in a zone, without PG_ bits. */

@@ -1,3 +1,4 @@
+import { writeFile } from '../../../src/kernel/fs/write-file.js';
 import { describe, expect, test } from 'vitest';
 import { setCpuState } from '../../../src/kernel/core/cpu-mask.js';
 import { CPU_OFFLINE } from '../../../src/kernel/core/cpu-area.js';
@@ -44,7 +45,7 @@ describe('paths', () => {
     '/sys/devices/system/node/node01/meminfo',
     '/sys/devices/system/node/node0/vmstat',
   ])('%j does not exist; the error says what does', (path) => {
-    for (const error of [errorOf(() => k.cat(path)), errorOf(() => k.writeFile(path, '1'))]) {
+    for (const error of [errorOf(() => k.cat(path)), errorOf(() => writeFile(k, path, '1'))]) {
       expect(error.errno).toBe(-2);
       expect(error.path).toBe(path);
       expect(error.message).toContain('/proc/buddyinfo, ');
@@ -54,7 +55,7 @@ describe('paths', () => {
   });
 
   test.each(['/proc/buddyinfo', '/sys/devices/system/node/node1/numastat'])('%s is read-only', (path) => {
-    const error = errorOf(() => k.writeFile(path, '1'));
+    const error = errorOf(() => writeFile(k, path, '1'));
     expect(error.errno).toBe(-13);
     expect(error.message).toMatch(/read-only.*\(-EACCES\)$/);
   });
@@ -77,7 +78,7 @@ describe('bad values change nothing', () => {
   ])('%s: %j', (name, text, message) => {
     const path = `${VM}/${name}`;
     const before = k.cat(path) + k.cat('/proc/zoneinfo');
-    const error = errorOf(() => k.writeFile(path, text));
+    const error = errorOf(() => writeFile(k, path, text));
     expect(error.errno).toBe(-22);
     expect(error.message).toMatch(message);
     expect(k.cat(path) + k.cat('/proc/zoneinfo')).toBe(before);
@@ -87,7 +88,7 @@ describe('bad values change nothing', () => {
 describe('writes', () => {
   test('min_free_kbytes sets the watermarks of every zone by its share of low memory', () => {
     const { k } = bootInProcess();
-    k.writeFile(`${VM}/min_free_kbytes`, '4096\n');
+    writeFile(k, `${VM}/min_free_kbytes`, '4096\n');
     expect(k.cat(`${VM}/min_free_kbytes`)).toBe('4096\n');
     const info = k.cat('/proc/zoneinfo');
     const present = zoneValues(info, 'present');
@@ -102,16 +103,16 @@ describe('writes', () => {
 
   test('min_free_kbytes of high memory is by its own size', () => {
     const { k } = bootInProcess(withHighMemory());
-    k.writeFile(`${VM}/min_free_kbytes`, '0');
+    writeFile(k, `${VM}/min_free_kbytes`, '0');
     expect(zoneValues(k.cat('/proc/zoneinfo'), 'min')).toEqual([0, 0, 32, 32]);
   });
 
   test('lowmem_reserve_ratio sets what lower zones keep; fewer values leave the rest', () => {
     const { k } = bootInProcess();
-    k.writeFile(`${VM}/lowmem_reserve_ratio`, '64');
+    writeFile(k, `${VM}/lowmem_reserve_ratio`, '64');
     expect(k.cat(`${VM}/lowmem_reserve_ratio`)).toBe('64\t256\t32\n');
     expect(k.cat('/proc/zoneinfo')).toContain('protection: (0, 64, 64, 64)');
-    k.writeFile(`${VM}/lowmem_reserve_ratio`, '0 10\t10');
+    writeFile(k, `${VM}/lowmem_reserve_ratio`, '0 10\t10');
     expect(k.cat(`${VM}/lowmem_reserve_ratio`)).toBe('1\t10\t10\n');
     expect(k.cat('/proc/zoneinfo')).toContain('protection: (0, 4096, 4096, 4096)');
   });
@@ -119,7 +120,7 @@ describe('writes', () => {
   test('lowmem_reserve_ratio of x86 has a ratio for Normal and HighMem instead of DMA32', () => {
     const { k } = bootInProcess(withHighMemory());
     expect(k.cat(`${VM}/lowmem_reserve_ratio`)).toBe('256\t32\t32\n');
-    k.writeFile(`${VM}/lowmem_reserve_ratio`, '128 16 8');
+    writeFile(k, `${VM}/lowmem_reserve_ratio`, '128 16 8');
     const present = zoneValues(k.cat('/proc/zoneinfo'), 'present');
     const [, normal, high, movable] = present;
     const above = [0, normal, normal + high, normal + high + movable].map((n) => Math.floor(n / 128));
@@ -129,17 +130,17 @@ describe('writes', () => {
   test('percpu_pagelist_fraction sets the hot lists; 0 brings back what boot chose', () => {
     const { k, cpus } = bootInProcess();
     const boot = k.cat('/proc/zoneinfo');
-    k.writeFile(`${VM}/percpu_pagelist_fraction`, '8');
+    writeFile(k, `${VM}/percpu_pagelist_fraction`, '8');
     const info = k.cat('/proc/zoneinfo');
     expect(info).toContain('cpu: 3 pcp: 0\n              count: 0\n              high:  1024\n');
     expect(zoneValues(info, 'batch:').slice(-2)).toEqual([96, 1]);
-    k.writeFile(`${VM}/percpu_pagelist_fraction`, '100');
+    writeFile(k, `${VM}/percpu_pagelist_fraction`, '100');
     expect(zoneValues(k.cat('/proc/zoneinfo'), 'high:').slice(-2)).toEqual([81, 2]);
     expect(zoneValues(k.cat('/proc/zoneinfo'), 'batch:').slice(-2)).toEqual([20, 1]);
-    k.writeFile(`${VM}/percpu_pagelist_fraction`, '1000000');
+    writeFile(k, `${VM}/percpu_pagelist_fraction`, '1000000');
     expect(zoneValues(k.cat('/proc/zoneinfo'), 'batch:').slice(-2)).toEqual([1, 1]);
     cpus[3].__free_page(cpus[3].alloc_page(GFP_KERNEL));
-    k.writeFile(`${VM}/percpu_pagelist_fraction`, '0');
+    writeFile(k, `${VM}/percpu_pagelist_fraction`, '0');
     expect(zoneValues(k.cat('/proc/zoneinfo'), 'high:')).toEqual(zoneValues(boot, 'high:'));
     expect(zoneValues(k.cat('/proc/zoneinfo'), 'batch:')).toEqual(zoneValues(boot, 'batch:'));
   });
@@ -162,11 +163,11 @@ describe('writes', () => {
       ['ZONE', 'zone\n'],
       ['node', 'node\n'],
     ]) {
-      k.writeFile(path, text);
+      writeFile(k, path, text);
       expect(k.cat(path)).toBe(reads);
     }
     expect([rebuilt('Zone') - zone, rebuilt('Node') - node]).toEqual([2, 2]);
-    k.writeFile(path, 'd');
+    writeFile(k, path, 'd');
     expect(k.cat(path)).toBe('default\n');
   });
 });
