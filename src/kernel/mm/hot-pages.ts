@@ -8,6 +8,7 @@ import { get_pageblock_migratetype as pageblockType } from './buddy.js';
 import {
   __GFP_COLD,
   __GFP_THISNODE,
+  __GFP_WAIT,
   __GFP_ZERO,
   allocflags_to_migratetype as migrateType,
   type gfp_t,
@@ -27,6 +28,8 @@ import { NR_FREE_PAGES, PER_CPU_PAGES, PER_CPU_PAGESET, ZONE } from './zone.js';
 
 // Module-local constants: V8 folds them into the code, imported ones cost a load each.
 const INDEX = WORD_INDEX_MASK;
+const PREEMPT_COUNT = CPU_AREA.at.preempt_count;
+const IRQS_DISABLED = CPU_AREA.at.irqs_disabled;
 const MEMPOLICY = CPU_AREA.at.mempolicy;
 const PREFERRED_SETS = CPU_AREA.at.preferred_sets;
 const IN_TRANSIT = CPU_AREA.at.pageInTransit;
@@ -55,7 +58,9 @@ const ZONE_BITS = -1 << PG_ZONE_SHIFT;
 /** Also what a page must not have that is freed without further ado: a dirty one has to be cleaned. */
 const BAD_FLAGS = ALLOC_BAD_FLAGS;
 const UNUSUAL_MASK = __GFP_COLD | __GFP_ZERO | __GFP_THISNODE;
-const CHECKED = DEBUG_SLEEP | DEBUG_PAGE_OWNER;
+const WAIT_BIT = __GFP_WAIT;
+const SLEEP_BIT = DEBUG_SLEEP;
+const OWNER_BIT = DEBUG_PAGE_OWNER;
 // The same for functions.
 const local_irq_save = irqSave;
 const local_irq_restore = irqRestore;
@@ -75,7 +80,10 @@ const pageOf = pageAt;
 export function allocHotPage(k: Cpu, gfp_mask: gfp_t): number {
   const { i32 } = k;
   const area = k.area & INDEX;
-  const odd = (gfp_mask & UNUSUAL_MASK) | (k.debug & CHECKED) | i32[area + MEMPOLICY];
+  let odd = (gfp_mask & UNUSUAL_MASK) | (k.debug & OWNER_BIT) | i32[area + MEMPOLICY];
+  // Where might_sleep() could have something to report.
+  if ((gfp_mask & WAIT_BIT) !== 0 && (k.debug & SLEEP_BIT) !== 0)
+    odd |= i32[area + PREEMPT_COUNT] | i32[area + IRQS_DISABLED];
   const set = i32[area + PREFERRED_SETS + zoneModifiers(gfp_mask)] & INDEX;
   if (odd !== 0 || i32[NR_CPUSETS] > 1 || set === 0) return 0;
   const zone = i32[set + SET_ZONE] & INDEX;
@@ -118,7 +126,7 @@ export function freeHotPage(k: Cpu, pfn: number): boolean {
   const page = pageOf(i32, pfn);
   const pageFlags = i32[page + FLAGS];
   const odd = (i32[page + COUNT] ^ 1) | i32[page + MAPPING] | (i32[page + MAPCOUNT] + 1);
-  if ((odd | (pageFlags & BAD_FLAGS) | (k.debug & CHECKED)) !== 0) return false;
+  if ((odd | (pageFlags & BAD_FLAGS) | (k.debug & OWNER_BIT)) !== 0) return false;
   const area = k.area & INDEX;
   const set = i32[area + PAGE_SETS + (pageFlags >>> ZONE_SHIFT)] & INDEX;
   const flags = local_irq_save(k);
