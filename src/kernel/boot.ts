@@ -20,6 +20,8 @@ import type { Platform } from './core/platform.js';
 import { printk } from './core/printk.js';
 import { DEPOT_BYTES, depotInit } from './core/stack-depot.js';
 import { resetTask } from './core/task.js';
+import { lock_class } from './sync/lockdep.js';
+import { SPINLOCK } from './sync/spinlock.js';
 import { mapSections, readFirmware } from './firmware.js';
 import { Kernel } from './kernel.js';
 import { free_bootmem_node, reserve_bootmem_node } from './mm/bootmem.js';
@@ -172,9 +174,10 @@ function initTask(k: Kernel, area: number, comm: string): void {
   resetTask(k, area);
 }
 
-/** Memory for call traces, where a debug switch needs it. */
+/** Memory for call traces, where a debug switch needs it; the class of the lock that has one for all CPUs. */
 function setupDebug(k: Kernel): void {
   if ((k.debug & (DEBUG_LOCKS | DEBUG_PAGE_OWNER)) !== 0) depotInit(k, bootWords(k, 0, DEPOT_BYTES / 4));
+  k.i32[KERNEL.call_lock + SPINLOCK.at.lock_class] = lock_class(k, 'call_lock');
 }
 
 /** Hands all memory to the page allocator. */

@@ -18,6 +18,11 @@ export function callTrace(skip = 0): string {
   return formatStack(stack, skip + 1);
 }
 
+/** Where the caller of the function that calls this was called: `file:line`, for messages that name their place. */
+export function callSite(skip = 0): string {
+  return /<([^>]+)>/.exec(callTrace(skip + 1))?.[1] ?? 'unknown:0';
+}
+
 /** A JavaScript stack as a kernel call trace; `skip` frames are left out. */
 export function formatStack(stack: string, skip: number): string {
   const lines: string[] = [];

@@ -59,7 +59,8 @@ export function bad_page(k: Cpu, pfn: number): void {
       `page:${formatAddress(k.space, page * 4)} flags:0x${flags} ` +
       `mapping:${formatAddress(k.space, i32[page + PAGE.at.mapping])} ` +
       `mapcount:${i32[page + PAGE.at._mapcount] + 1} count:${i32[page + PAGE.at._count]} pfn:${pfn.toString(16)}\n` +
-      'Trying to fix it up, but a reboot is needed',
+      'Trying to fix it up, but a reboot is needed\n' +
+      'Backtrace:',
   );
   i32[page + PAGE.at.flags] &= ~CLEARED;
   i32[page + PAGE.at._count] = 0;

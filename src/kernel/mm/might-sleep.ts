@@ -1,4 +1,5 @@
 import { WARN } from '../core/bug.js';
+import { callSite } from '../core/call-trace.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
 import { irqs_disabled } from '../core/irqflags.js';
@@ -25,7 +26,7 @@ export function might_sleep(k: Cpu): void {
   const disabled = irqs_disabled(k) ? 1 : 0;
   WARN(
     k,
-    'BUG: sleeping function called from invalid context\n' +
+    `BUG: sleeping function called from invalid context at ${callSite(1)}\n` +
       `in_atomic():${atomic}, irqs_disabled():${disabled}`,
   );
 }

@@ -6,6 +6,19 @@ import { local_bh_disable, local_bh_enable, preempt_disable, preempt_enable } fr
 import { lockOwner, rawLock, rawTryLock, rawUnlock } from '../core/raw-lock.js';
 import { lockAcquired, lockReleased, lockWanted } from './lockdep.js';
 
+/**
+ * The order of the kernel's locks, outer to inner. What stands further down is taken while what stands above is held,
+ * never the other way round; locks on one line are never held together.
+ *
+ * 1. locks of modules
+ * 2. call_lock: calls across CPUs. Nobody waits for an interrupt's answer with a lock below it
+ * 3. zone->lock, interrupts off
+ * 4. symbol_lock, lockdep_lock, depot_lock, interrupts off: tables
+ * 5. logbuf_lock, interrupts off: anybody may print
+ *
+ * With debug.locks the order checker watches the first three; the others are leaves, and watch it.
+ */
+
 /** `spinlock_t`: the lock word and, for the order checker, its class (0: not checked). */
 export const SPINLOCK = struct('spinlock', { slock: word, lock_class: word });
 
