@@ -2,6 +2,14 @@ import pc from 'picocolors';
 import { ConfigError } from '../machine/config-error.js';
 import { TraceError } from '../trace/trace-error.js';
 
+/** Colours are for people: only on a terminal, and not with NO_COLOR. A CI that sets CI gets plain text as well. */
+const onStdout = pc.createColors(wantsColour(process.stdout));
+const onStderr = pc.createColors(wantsColour(process.stderr));
+
+function wantsColour(stream: { readonly isTTY: boolean }): boolean {
+  return stream.isTTY && (process.env.NO_COLOR ?? '') === '';
+}
+
 /** Exit codes of all commands. */
 export const EXIT_FINE = 0;
 /** A violation, a failure of the machine, or a run that could not be finished. */
@@ -40,7 +48,7 @@ const UNPRINTABLE = /[^\n\t\P{Cc}]/gu;
 /** Prints an error: what is wrong, not where in the program it was noticed. */
 export function printError(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
-  note(`${pc.red('gfp:')} ${message.replace(UNPRINTABLE, '\u{fffd}')}`);
+  note(`${onStderr.red('gfp:')} ${message.replace(UNPRINTABLE, '\u{fffd}')}`);
 }
 
 /** The exit code that an error stands for. */
@@ -54,7 +62,7 @@ export class Progress {
   readonly #active = process.stderr.isTTY;
 
   update(text: string): void {
-    if (this.#active) process.stderr.write(`\r\u001b[K${pc.dim(text)}`);
+    if (this.#active) process.stderr.write(`\r\u001b[K${onStderr.dim(text)}`);
   }
 
   done(): void {
@@ -64,5 +72,5 @@ export class Progress {
 
 /** A verdict in colour: what is fine is green, what is not is red. NO_COLOR and pipes get plain text. */
 export function verdict(fine: boolean, text: string): string {
-  return fine ? pc.green(text) : pc.red(text);
+  return fine ? onStdout.green(text) : onStdout.red(text);
 }

@@ -1,5 +1,6 @@
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA, CPU_OFFLINE, CPU_ONLINE } from '../core/cpu-area.js';
+import { WaitGivenUp } from '../core/errors.js';
 import { poll } from '../core/irqflags.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { WAIT_SLICE_MS } from '../core/platform.js';
@@ -22,12 +23,14 @@ const STATE = CPU_AREA.at.state;
  * Makes the calling thread CPU `k.cpu`, waiting while another thread is it, while the console claims it, and while
  * it is offline.
  *
- * @throws KernelPanic or MachineHalted when the machine stops meanwhile
+ * @throws KernelPanic or MachineHalted when the machine stops meanwhile, WaitGivenUp when this thread may not wait
  */
 export function acquireCpu(k: Cpu): void {
   const { i32, area, platform } = k;
+  const start = platform.now();
   for (;;) {
     checkRunning(k);
+    if (!platform.mayWait(start)) throw new WaitGivenUp(`CPU#${k.cpu} was not given back`);
     const owner = Atomics.load(i32, area + OWNER);
     if (owner !== 0) platform.wait(area + OWNER, owner, WAIT_SLICE_MS);
     else if (Atomics.load(i32, area + CLAIM) !== 0) platform.wait(area + CLAIM, 1, WAIT_SLICE_MS);
