@@ -6,8 +6,8 @@ import { TraceError } from '../trace/trace-error.js';
 const onStdout = pc.createColors(wantsColour(process.stdout));
 const onStderr = pc.createColors(wantsColour(process.stderr));
 
-function wantsColour(stream: { readonly isTTY: boolean }): boolean {
-  return stream.isTTY && (process.env.NO_COLOR ?? '') === '';
+function wantsColour(stream: { readonly isTTY?: boolean }): boolean {
+  return stream.isTTY === true && (process.env.NO_COLOR ?? '') === '';
 }
 
 /** Exit codes of all commands. */
