@@ -1,3 +1,4 @@
+import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import { readOnce } from './access-once.js';
 import { BUG } from './bug.js';
 import type { Cpu } from './cpu.js';
@@ -22,6 +23,7 @@ const LIMIT = HELD_LIMIT;
 const OWNER_MASK = LOCK_OWNER_MASK;
 const CONTENDED = LOCK_CONTENDED;
 const ATTEMPTS = SPIN_ATTEMPTS;
+const INDEX = WORD_INDEX_MASK;
 
 /**
  * Takes the lock, waiting as long as it takes. The caller has disabled preemption. Any context.
@@ -30,7 +32,8 @@ const ATTEMPTS = SPIN_ATTEMPTS;
  * @throws KernelBug when this CPU holds the lock already
  */
 export function rawLock(k: Cpu, lock: number): void {
-  const { i32, area } = k;
+  const { i32 } = k;
+  const area = k.area & INDEX;
   const depth = i32[area + LOCKS_HELD];
   if (depth >= LIMIT) beyondHeldLimit(k, lock);
   i32[area + HELD + depth] = lock;
@@ -44,7 +47,8 @@ export function rawLock(k: Cpu, lock: number): void {
  * @returns whether it was taken
  */
 export function rawTryLock(k: Cpu, lock: number): boolean {
-  const { i32, area } = k;
+  const { i32 } = k;
+  const area = k.area & INDEX;
   if (readOnce(k, lock) !== 0) return false;
   const depth = i32[area + LOCKS_HELD];
   if (depth >= LIMIT) beyondHeldLimit(k, lock);
@@ -61,7 +65,8 @@ export function rawTryLock(k: Cpu, lock: number): boolean {
  * @throws KernelBug when it does not hold it
  */
 export function rawUnlock(k: Cpu, lock: number): void {
-  const { i32, area } = k;
+  const { i32 } = k;
+  const area = k.area & INDEX;
   const me = k.cpu + 1;
   // While this CPU is the owner, others change the flag only.
   if ((readOnce(k, lock) & OWNER_MASK) !== me) unlockBug(k, lock);
