@@ -1,4 +1,3 @@
-import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import type { Cpu } from './cpu.js';
 import { CPU_AREA } from './cpu-area.js';
 import { poll } from './irqflags.js';
@@ -17,37 +16,36 @@ export const PREEMPT_ACTIVE = 1 << 28;
 
 // Module-local constants: V8 folds them into the code, imported ones cost a load each.
 const PREEMPT_COUNT = CPU_AREA.at.preempt_count;
-const INDEX = WORD_INDEX_MASK;
 
 /** This CPU's preempt_count. Any context. */
 export function preempt_count(k: Cpu): number {
-  return k.i32[(k.area & INDEX) + PREEMPT_COUNT];
+  return k.i32[k.area + PREEMPT_COUNT];
 }
 
 /** Raises preempt_count by `value`, one of the offsets above. Any context. */
 export function add_preempt_count(k: Cpu, value: number): void {
-  k.i32[(k.area & INDEX) + PREEMPT_COUNT] += value;
+  k.i32[k.area + PREEMPT_COUNT] += value;
 }
 
 /** Lowers preempt_count by `value`. Any context. */
 export function sub_preempt_count(k: Cpu, value: number): void {
-  k.i32[(k.area & INDEX) + PREEMPT_COUNT] -= value;
+  k.i32[k.area + PREEMPT_COUNT] -= value;
 }
 
 /** Keeps this code on this CPU. Nests; any context. */
 export function preempt_disable(k: Cpu): void {
-  k.i32[(k.area & INDEX) + PREEMPT_COUNT]++;
+  k.i32[k.area + PREEMPT_COUNT]++;
 }
 
 /** Undoes one {@link preempt_disable}, and serves what came in meanwhile. Any context. */
 export function preempt_enable(k: Cpu): void {
-  k.i32[(k.area & INDEX) + PREEMPT_COUNT]--;
+  k.i32[k.area + PREEMPT_COUNT]--;
   poll(k);
 }
 
 /** Undoes one {@link preempt_disable} without a preemption point. Any context. */
 export function preempt_enable_no_resched(k: Cpu): void {
-  k.i32[(k.area & INDEX) + PREEMPT_COUNT]--;
+  k.i32[k.area + PREEMPT_COUNT]--;
 }
 
 /** Whether this is a hardware interrupt handler. */

@@ -1,4 +1,3 @@
-import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import { readOnce } from './access-once.js';
 import { BUG } from './bug.js';
 import type { Cpu } from './cpu.js';
@@ -23,7 +22,6 @@ const LIMIT = HELD_LIMIT;
 const OWNER_MASK = LOCK_OWNER_MASK;
 const CONTENDED = LOCK_CONTENDED;
 const ATTEMPTS = SPIN_ATTEMPTS;
-const INDEX = WORD_INDEX_MASK;
 
 /**
  * Takes the lock, waiting as long as it takes. The caller has disabled preemption. Any context.
@@ -32,8 +30,7 @@ const INDEX = WORD_INDEX_MASK;
  * @throws KernelBug when this CPU holds the lock already
  */
 export function rawLock(k: Cpu, lock: number): void {
-  const { i32 } = k;
-  const area = k.area & INDEX;
+  const { i32, area } = k;
   const depth = i32[area + LOCKS_HELD];
   if (depth >= LIMIT) beyondHeldLimit(k, lock);
   i32[area + HELD + depth] = lock;
@@ -47,8 +44,7 @@ export function rawLock(k: Cpu, lock: number): void {
  * @returns whether it was taken
  */
 export function rawTryLock(k: Cpu, lock: number): boolean {
-  const { i32 } = k;
-  const area = k.area & INDEX;
+  const { i32, area } = k;
   if (readOnce(k, lock) !== 0) return false;
   const depth = i32[area + LOCKS_HELD];
   if (depth >= LIMIT) beyondHeldLimit(k, lock);
@@ -65,8 +61,7 @@ export function rawTryLock(k: Cpu, lock: number): boolean {
  * @throws KernelBug when it does not hold it
  */
 export function rawUnlock(k: Cpu, lock: number): void {
-  const { i32 } = k;
-  const area = k.area & INDEX;
+  const { i32, area } = k;
   const me = k.cpu + 1;
   // While this CPU is the owner, others change the flag only.
   if ((readOnce(k, lock) & OWNER_MASK) !== me) unlockBug(k, lock);

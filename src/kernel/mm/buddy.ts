@@ -5,7 +5,7 @@ import { DEBUG_VM, KERNEL } from '../core/kernel-data.js';
 import { bad_page } from './bad-page.js';
 import { destroy_compound_page } from './compound.js';
 import { MIGRATE_MOVABLE, MIGRATE_RECLAIMABLE, MIGRATE_RESERVE, MIGRATE_UNMOVABLE } from './gfp.js';
-import { list_add as listAdd, list_del as listDel } from './list.js';
+import { list_add, list_del } from './list.js';
 import {
   PAGE,
   PAGE_STRUCT_SHIFT,
@@ -15,8 +15,8 @@ import {
   PG_compound,
   pageOf,
 } from './page.js';
-import { modFreePages as modFree } from './vmstat.js';
-import { FREE_AREA, MAX_ORDER, ZONE } from './zone.js';
+import { __mod_zone_page_state } from './vmstat.js';
+import { FREE_AREA, MAX_ORDER, NR_FREE_PAGES, ZONE } from './zone.js';
 
 /**
  * The buddy system (facts file, section 1.6): free memory in blocks of 2^order pages, each aligned to its size, a
@@ -41,10 +41,6 @@ const TAIL_BITS = PG_TAIL_BITS;
 const ZONE_SHIFT = PG_ZONE_SHIFT;
 const INDEX = WORD_INDEX_MASK;
 const TOP_ORDER = MAX_ORDER - 1;
-// The same for functions.
-const list_add = listAdd;
-const list_del = listDel;
-const modFreePages = modFree;
 
 /** Where a request looks when its own lists are empty; MIGRATE_RESERVE comes last, by itself. */
 const FALLBACKS = [
@@ -89,14 +85,13 @@ export function checkMobility(k: Cpu, type: number): void {
 /** Takes the smallest block that fits from the lists of one type, splitting it. */
 function __rmqueue_smallest(k: Cpu, zone: number, order: number, type: number): number {
   const { i32 } = k;
-  const lists = (zone + FREE_AREAS + (type << 1)) & INDEX;
   for (let current = order; current <= TOP_ORDER; current++) {
-    const head = lists + current * AREA_WORDS;
-    const link = i32[head] & INDEX;
+    const head = zone + FREE_AREAS + current * AREA_WORDS + type * 2;
+    const link = i32[head];
     if (link === head) continue;
     takeBlock(i32, zone, link, current);
-    modFreePages(k, zone, -(1 << order));
-    if (current > order) expand(i32, zone, link, order, current, type);
+    __mod_zone_page_state(k, zone, NR_FREE_PAGES, -(1 << order));
+    expand(i32, zone, link, order, current, type);
     return (link - LRU - i32[zone + MEM_MAP]) >> STRUCT_SHIFT;
   }
   return 0;
@@ -104,27 +99,26 @@ function __rmqueue_smallest(k: Cpu, zone: number, order: number, type: number): 
 
 /** Unlinks the free block whose list entry is `link`; it is no free block any more. */
 function takeBlock(i32: Int32Array, zone: number, link: number, order: number): void {
-  const page = (link - LRU) & INDEX;
-  const area = (zone + FREE_AREAS + order * AREA_WORDS) & INDEX;
+  const page = link - LRU;
   list_del(i32, link);
   i32[page + FLAGS] &= ~BUDDY_BIT;
   i32[page + PRIVATE] = 0;
-  i32[area + NR_FREE]--;
+  i32[zone + FREE_AREAS + order * AREA_WORDS + NR_FREE]--;
 }
 
 /** Links a block as free, at the head of the list. */
 function putBlock(i32: Int32Array, zone: number, page: number, order: number, type: number): void {
-  const area = (zone + FREE_AREAS + order * AREA_WORDS) & INDEX;
+  const area = zone + FREE_AREAS + order * AREA_WORDS;
   i32[page + PRIVATE] = order;
   i32[page + FLAGS] |= BUDDY_BIT;
-  list_add(i32, page + LRU, area + (type << 1));
+  list_add(i32, page + LRU, area + type * 2);
   i32[area + NR_FREE]++;
 }
 
 /** Gives the upper halves of a block of order `high` back until a block of order `low` is left. */
 function expand(i32: Int32Array, zone: number, link: number, low: number, high: number, type: number): void {
   for (let order = high - 1; order >= low; order--) {
-    putBlock(i32, zone, (link - LRU + (1 << (order + STRUCT_SHIFT))) & INDEX, order, type);
+    putBlock(i32, zone, link - LRU + (1 << (order + STRUCT_SHIFT)), order, type);
   }
 }
 
@@ -165,7 +159,7 @@ function steal(
     remainder = wanted;
   }
   takeBlock(i32, zone, link, current);
-  modFreePages(k, zone, -(1 << order));
+  __mod_zone_page_state(k, zone, NR_FREE_PAGES, -(1 << order));
   // A block of a pageblock's size takes every pageblock in it over.
   if (current >= pageblockOrder) {
     for (let block = pfn; block < pfn + (1 << current); block += 1 << pageblockOrder) {
@@ -213,8 +207,7 @@ export function move_freepages_block(k: Cpu, zone: number, pfn: number, type: nu
 export function __free_one_page(k: Cpu, zone: number, pfn: number, order: number): void {
   const { i32 } = k;
   const map = i32[zone + MEM_MAP];
-  const flags = i32[((map + (pfn << STRUCT_SHIFT)) & INDEX) + FLAGS];
-  if ((flags & COMPOUND_BIT) !== 0) freeCompound(k, pfn, order);
+  if ((i32[map + (pfn << STRUCT_SHIFT) + FLAGS] & COMPOUND_BIT) !== 0) freeCompound(k, pfn, order);
   if ((k.debug & DEBUG_VM) !== 0) {
     BUG_ON(
       k,
@@ -223,32 +216,30 @@ export function __free_one_page(k: Cpu, zone: number, pfn: number, order: number
     );
   }
   const type = get_pageblock_migratetype(i32, zone, pfn);
-  modFreePages(k, zone, 1 << order);
+  __mod_zone_page_state(k, zone, NR_FREE_PAGES, 1 << order);
   let first = pfn;
   let current = order;
   while (current < TOP_ORDER) {
-    const buddy = (map + ((first ^ (1 << current)) << STRUCT_SHIFT)) & INDEX;
-    if (!page_is_buddy(i32, flags, buddy, current)) break;
+    const buddy = map + ((first ^ (1 << current)) << STRUCT_SHIFT);
+    if (!page_is_buddy(i32, map + (first << STRUCT_SHIFT), buddy, current)) break;
     takeBlock(i32, zone, buddy + LRU, current);
     first &= ~(1 << current);
     current++;
   }
-  putBlock(i32, zone, (map + (first << STRUCT_SHIFT)) & INDEX, current, type);
+  putBlock(i32, zone, map + (first << STRUCT_SHIFT), current, type);
 }
 
 /**
  * Whether a page is the head of a free block of this order in the same zone. A block of the largest order never
  * crosses a section, so the buddy always has a struct page, even in a hole.
- *
- * @param flags of a page in the zone
  */
-function page_is_buddy(i32: Int32Array, flags: number, buddy: number, order: number): boolean {
-  const buddyFlags = i32[buddy + FLAGS];
+function page_is_buddy(i32: Int32Array, page: number, buddy: number, order: number): boolean {
+  const flags = i32[buddy + FLAGS];
   return (
-    (buddyFlags & BUDDY_BIT) !== 0 &&
+    (flags & BUDDY_BIT) !== 0 &&
     i32[buddy + PRIVATE] === order &&
     i32[buddy + COUNT] === 0 &&
-    buddyFlags >>> ZONE_SHIFT === flags >>> ZONE_SHIFT
+    flags >>> ZONE_SHIFT === i32[page + FLAGS] >>> ZONE_SHIFT
   );
 }
 

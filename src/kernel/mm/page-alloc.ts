@@ -1,16 +1,15 @@
 import { PAGE_SIZE, PAGE_WORDS } from '../../arch/page.js';
-import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import { BUG, BUG_ON } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA, TRANSIT_ORDER_SHIFT } from '../core/cpu-area.js';
-import { local_irq_restore as irqRestore, local_irq_save as irqSave, poll } from '../core/irqflags.js';
+import { local_irq_restore, local_irq_save, poll } from '../core/irqflags.js';
 import { DEBUG_PAGE_OWNER, DEBUG_SLEEP, DEBUG_VM, KERNEL } from '../core/kernel-data.js';
 import { in_interrupt } from '../core/preempt.js';
 import { checkRunning } from '../core/system-state.js';
-import { spin_lock as spinLock, spin_unlock as spinUnlock } from '../sync/spinlock.js';
+import { spin_lock, spin_unlock } from '../sync/spinlock.js';
 import { frameWord, virt_addr_valid, virt_to_page } from './address.js';
 import { ALLOC_BAD_FLAGS, bad_page } from './bad-page.js';
-import { __free_one_page as freeOnePage, __rmqueue as rmqueue, checkMobility } from './buddy.js';
+import { __free_one_page, __rmqueue, checkMobility } from './buddy.js';
 import { prep_compound_page } from './compound.js';
 import { cpuset_zone_allowed_softwall } from './cpuset.js';
 import {
@@ -24,24 +23,24 @@ import {
   __GFP_NOWARN,
   __GFP_WAIT,
   __GFP_ZERO,
-  allocflags_to_migratetype as migrateType,
+  allocflags_to_migratetype,
   GFP_THISNODE,
   type gfp_t,
 } from './gfp.js';
-import { checkFreedBlock as checkFreed, free_pages_check } from './free-check.js';
+import { checkFreedBlock, free_pages_check } from './free-check.js';
 import { freeHotPage as freeHot } from './hot-pages.js';
 import { might_sleep } from './might-sleep.js';
 import { ownerAllocated, ownerFreed } from './page-owner.js';
 import {
-  isInUse as inUse,
+  isInUse,
   PAGE,
   PG_reserved,
   PG_ZONE_SHIFT,
   compound_head,
   compound_order,
-  pageOf as pageAt,
+  pageOf,
   pfn_valid,
-  zoneOfFlags as flagsZone,
+  zoneOfFlags,
 } from './page.js';
 import { putPage, takePage } from './page-sets.js';
 import { warn_alloc_failed } from './show-mem.js';
@@ -54,7 +53,7 @@ import {
   ALLOC_NO_WATERMARKS,
   ALLOC_WMARK_LOW,
   ALLOC_WMARK_MIN,
-  zone_watermark_ok as watermarkOk,
+  zone_watermark_ok,
 } from './watermark.js';
 import { MAX_ORDER, PCP_COLD, PCP_HOT, PER_CPU_PAGESET, ZONE } from './zone.js';
 
@@ -104,21 +103,7 @@ const OWNER_BIT = DEBUG_PAGE_OWNER;
 const NR_CPUSETS = KERNEL.number_of_cpusets;
 const ORDERS = MAX_ORDER;
 const HOT = PCP_HOT;
-const INDEX = WORD_INDEX_MASK;
-// The same for functions.
 const freeHotPage = freeHot;
-const local_irq_restore = irqRestore;
-const local_irq_save = irqSave;
-const spin_lock = spinLock;
-const spin_unlock = spinUnlock;
-const __free_one_page = freeOnePage;
-const __rmqueue = rmqueue;
-const allocflags_to_migratetype = migrateType;
-const checkFreedBlock = checkFreed;
-const isInUse = inUse;
-const pageOf = pageAt;
-const zoneOfFlags = flagsZone;
-const zone_watermark_ok = watermarkOk;
 
 /** Task flag: may use all memory, because it frees memory (PF_MEMALLOC). */
 export const PF_MEMALLOC = 0x800;
@@ -153,7 +138,7 @@ function get_page_from_freelist(
   allocFlags: number,
 ): number {
   const { i32 } = k;
-  const first = i32[zonelist + FIRST_ZONE] & INDEX;
+  const first = i32[zonelist + FIRST_ZONE];
   const classzone = i32[first + ZONE_TYPE];
   if (
     cpusetAllows(k, first, gfp_mask, allocFlags) &&
@@ -263,7 +248,7 @@ function rmqueueBlock(k: Cpu, preferred: number, zone: number, order: number, gf
     spin_unlock(k, zone + ZONE_LOCK);
     let good = true;
     if (pfn !== 0) {
-      const event = (k.area + PGALLOC_CALLS + 2 * k.i32[zone + ZONE_TYPE]) & INDEX;
+      const event = k.area + PGALLOC_CALLS + 2 * k.i32[zone + ZONE_TYPE];
       k.f64[event >>> 1]++;
       k.f64[(event - PGALLOC_CALLS + PGALLOC_PAGES) >>> 1] += 1 << order;
       zone_statistics(k, preferred, zone);
@@ -280,7 +265,7 @@ function zone_statistics(k: Cpu, preferred: number, zone: number): void {
   const { i32, f64, node } = k;
   const supplied = i32[zone + ZONE_NODE];
   const wanted = i32[preferred + ZONE_NODE];
-  const counters = (i32[(zone + ZONE_PAGESET + k.cpu) & INDEX] + HIT_LOCAL) >>> 1;
+  const counters = (i32[zone + ZONE_PAGESET + k.cpu] + HIT_LOCAL) >>> 1;
   if (supplied === wanted) f64[counters + (supplied === node ? 0 : 1)]++;
   else countMiss(k, preferred, counters + (supplied === node ? 2 : 3));
 }
@@ -371,7 +356,7 @@ function __free_pages_ok(k: Cpu, pfn: number, order: number): void {
     return;
   }
   if ((k.debug & OWNER_BIT) !== 0) ownerFreed(k, pfn, order);
-  const zone = zoneOfFlags(i32, i32[pageOf(i32, pfn) + FLAGS]) & INDEX;
+  const zone = zoneOfFlags(i32, i32[pageOf(i32, pfn) + FLAGS]);
   const flags = local_irq_save(k);
   k.f64[(k.area + PGFREE) >>> 1] += 1 << order;
   spin_lock(k, zone + ZONE_LOCK);

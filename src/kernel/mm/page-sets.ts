@@ -1,15 +1,9 @@
-import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
 import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
-import {
-  __free_one_page as freeOnePage,
-  __rmqueue as rmqueue,
-  checkMobility,
-  get_pageblock_migratetype,
-} from './buddy.js';
-import { list_add as listAdd, list_del as listDel } from './list.js';
+import { __free_one_page, __rmqueue, checkMobility, get_pageblock_migratetype } from './buddy.js';
+import { list_add, list_del } from './list.js';
 import { PAGE, PAGE_STRUCT_SHIFT } from './page.js';
 import { PCP_COLD, PCP_HOT, PER_CPU_PAGES, ZONE, populatedZones } from './zone.js';
 
@@ -33,14 +27,7 @@ const PCP_LIST = PER_CPU_PAGES.at.list;
 const LRU = PAGE.at.lru;
 const PRIVATE = PAGE.at.private;
 const STRUCT_SHIFT = PAGE_STRUCT_SHIFT;
-const INDEX = WORD_INDEX_MASK;
 const IN_TRANSIT = CPU_AREA.at.pageInTransit;
-
-// The same for functions.
-const list_add = listAdd;
-const list_del = listDel;
-const __rmqueue = rmqueue;
-const __free_one_page = freeOnePage;
 
 /**
  * Takes a page from this CPU's list, refilling it when it has none of the wanted type. Interrupts are off.
@@ -51,10 +38,10 @@ const __free_one_page = freeOnePage;
  */
 export function takePage(k: Cpu, zone: number, cold: number, type: number): number {
   const { i32, area } = k;
-  const pcp = (i32[zone + PAGESET + k.cpu] + cold * PCP_WORDS) & INDEX;
+  const pcp = i32[zone + PAGESET + k.cpu] + cold * PCP_WORDS;
   const head = pcp + PCP_LIST;
-  let link = i32[head] & INDEX;
-  while (link !== head && i32[link - LRU + PRIVATE] !== type) link = i32[link] & INDEX;
+  let link = i32[head];
+  while (link !== head && i32[link - LRU + PRIVATE] !== type) link = i32[link];
   if (link === head) {
     link = refill(k, zone, pcp, type);
     if (link === 0) return 0;
@@ -102,7 +89,7 @@ function rmqueue_bulk(k: Cpu, zone: number, count: number, list: number, type: n
   while (added < count) {
     const pfn = __rmqueue(k, zone, 0, type);
     if (pfn === 0) break;
-    const page = (map + (pfn << STRUCT_SHIFT)) & INDEX;
+    const page = map + (pfn << STRUCT_SHIFT);
     list_add(i32, page + LRU, behind);
     i32[page + PRIVATE] = type;
     behind = page + LRU;
@@ -126,7 +113,7 @@ export function free_pages_bulk(k: Cpu, zone: number, pcp: number, count: number
   i32[zone + ALL_UNRECLAIMABLE] = 0;
   i32[zone + PAGES_SCANNED] = 0;
   for (let i = 0; i < count; i++) {
-    const link = i32[head + 1] & INDEX;
+    const link = i32[head + 1];
     list_del(i32, link);
     i32[pcp + PCP_COUNT]--;
     __free_one_page(k, zone, (link - LRU - map) >> STRUCT_SHIFT, 0);

@@ -1,6 +1,5 @@
-import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import type { Cpu } from '../core/cpu.js';
-import { NR_FREE_PAGES, PER_CPU_PAGESET, ZONE } from './zone.js';
+import { PER_CPU_PAGESET, ZONE } from './zone.js';
 
 /**
  * Zone statistics with per-CPU deltas (facts file, section 1.15): a CPU collects its changes in its own page set and
@@ -13,24 +12,18 @@ const PAGESET = ZONE.at.pageset;
 const VM_STAT = ZONE.at.vm_stat;
 const DIFF = PER_CPU_PAGESET.at.vm_stat_diff;
 const THRESHOLD = PER_CPU_PAGESET.at.stat_threshold;
-const FREE_PAGES = VM_STAT + NR_FREE_PAGES;
-const FREE_DIFF = DIFF + NR_FREE_PAGES;
-const INDEX = WORD_INDEX_MASK;
 
-/**
- * Changes NR_FREE_PAGES of a zone: `__mod_zone_page_state` for this one statistic. Under zone->lock, as every change of
- * it, so that it needs no Atomics.
- */
-export function modFreePages(k: Cpu, zone: number, delta: number): void {
+/** Changes a statistic of a zone. Interrupts are off. */
+export function __mod_zone_page_state(k: Cpu, zone: number, item: number, delta: number): void {
   const { i32 } = k;
-  const pageset = i32[(zone + PAGESET + k.cpu) & INDEX] & INDEX;
+  const pageset = i32[zone + PAGESET + k.cpu];
   const threshold = i32[pageset + THRESHOLD];
-  let diff = i32[pageset + FREE_DIFF] + delta;
+  let diff = i32[pageset + DIFF + item] + delta;
   if (diff > threshold || diff < -threshold) {
-    i32[zone + FREE_PAGES] += diff;
+    Atomics.add(i32, zone + VM_STAT + item, diff);
     diff = 0;
   }
-  i32[pageset + FREE_DIFF] = diff;
+  i32[pageset + DIFF + item] = diff;
 }
 
 /** A statistic as the kernel sees it: without what CPUs have not folded yet, never negative. Any context. */

@@ -1,4 +1,3 @@
-import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import type { Cpu } from '../core/cpu.js';
 import { FREE_AREA, NR_FREE_PAGES, ZONE } from './zone.js';
 
@@ -19,7 +18,6 @@ const AREA_WORDS = FREE_AREA.words;
 const NR_FREE = FREE_AREA.at.nr_free;
 const FREE_PAGES = ZONE.at.vm_stat + NR_FREE_PAGES;
 const LOWMEM_RESERVE = ZONE.at.lowmem_reserve;
-const INDEX = WORD_INDEX_MASK;
 const DIG_DEEPER = ALLOC_HIGH | ALLOC_HARDER;
 const HIGH_BIT = ALLOC_HIGH;
 const HARDER_BIT = ALLOC_HARDER;
@@ -48,9 +46,8 @@ export function zone_watermark_ok(
   const stat = i32[zone + FREE_PAGES];
   let free = (stat < 0 ? 0 : stat) - (1 << order) + 1;
   if (free <= min + i32[zone + LOWMEM_RESERVE + classzone]) return false;
-  let count = (zone + FREE_AREAS + NR_FREE) & INDEX;
-  for (let o = 0; o < order; o++, count += AREA_WORDS) {
-    free -= i32[count] << o;
+  for (let o = 0; o < order; o++) {
+    free -= i32[zone + FREE_AREAS + o * AREA_WORDS + NR_FREE] << o;
     min >>= 1;
     if (free <= min) return false;
   }

@@ -103,7 +103,7 @@ export const ZONE = struct('zone', {
   free_area: array(FREE_AREA, MAX_ORDER),
 
   statStart: lineStart,
-  /** Folded statistics. NR_FREE_PAGES changes under lock, the others by Atomics; plain reads are deliberate races. */
+  /** Folded statistics. Atomics; plain reads are deliberate races. */
   vm_stat: array(word, NR_VM_ZONE_STAT_ITEMS),
   pages_scanned: word,
   all_unreclaimable: word,

@@ -2,13 +2,8 @@ import { struct, word } from '../../image/struct.js';
 import type { Cpu } from '../core/cpu.js';
 import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { DEBUG_LOCKS } from '../core/kernel-data.js';
-import {
-  local_bh_disable,
-  local_bh_enable,
-  preempt_disable as preemptDisable,
-  preempt_enable as preemptEnable,
-} from '../core/preempt.js';
-import { lockOwner, rawLock as lockRaw, rawTryLock, rawUnlock as unlockRaw } from '../core/raw-lock.js';
+import { local_bh_disable, local_bh_enable, preempt_disable, preempt_enable } from '../core/preempt.js';
+import { lockOwner, rawLock, rawTryLock, rawUnlock } from '../core/raw-lock.js';
 import { lockAcquired, lockReleased, lockWanted } from './lockdep.js';
 
 /**
@@ -27,12 +22,7 @@ import { lockAcquired, lockReleased, lockWanted } from './lockdep.js';
 /** `spinlock_t`: the lock word and, for the order checker, its class (0: not checked). */
 export const SPINLOCK = struct('spinlock', { slock: word, lock_class: word });
 
-// Module-local constants: V8 folds them into the code, imported values and functions cost a check each.
 const LOCKS_BIT = DEBUG_LOCKS;
-const preempt_disable = preemptDisable;
-const preempt_enable = preemptEnable;
-const rawLock = lockRaw;
-const rawUnlock = unlockRaw;
 
 /**
  * Makes an unlocked lock.
