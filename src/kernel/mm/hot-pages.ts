@@ -15,7 +15,7 @@ import {
   zoneModifiers as modifiersOf,
 } from './gfp.js';
 import { list_add as listAdd, listDelFirst as delFirst } from './list.js';
-import { isInUse as inUse, PAGE, PAGE_STRUCT_SHIFT, pageOrNone as pageAt, PG_ZONE_SHIFT } from './page.js';
+import { isInUse as inUse, PAGE, PAGE_STRUCT_SHIFT, pageOf as pageAt, PG_ZONE_SHIFT } from './page.js';
 import { free_pages_bulk } from './page-sets.js';
 import { NR_FREE_PAGES, PER_CPU_PAGES, PER_CPU_PAGESET, ZONE } from './zone.js';
 
@@ -70,7 +70,7 @@ const listDelFirst = delFirst;
 const allocflags_to_migratetype = migrateType;
 const zoneModifiers = modifiersOf;
 const isInUse = inUse;
-const pageOrNone = pageAt;
+const pageOf = pageAt;
 
 /**
  * A single page for a request of the running task.
@@ -123,7 +123,7 @@ function takeFirst(k: Cpu, area: number, set: number, zone: number, type: number
  */
 export function freeHotPage(k: Cpu, pfn: number): boolean {
   const { i32 } = k;
-  const page = pageOrNone(i32, pfn);
+  const page = pageOf(i32, pfn);
   const pageFlags = i32[page + FLAGS];
   const odd = (i32[page + COUNT] ^ 1) | i32[page + MAPPING] | (i32[page + MAPCOUNT] + 1);
   if ((odd | (pageFlags & BAD_FLAGS) | (k.debug & OWNER_BIT)) !== 0) return false;

@@ -33,12 +33,14 @@ export function list_add_tail(i32: Int32Array, entry: number, head: number): voi
   i32[prev] = entry;
 }
 
-/** Takes an entry out of whatever list it is in. Its own links stay, and mean nothing any more. */
+/** Takes an entry out of whatever list it is in. Its links become 0: it is in no list. */
 export function list_del(i32: Int32Array, entry: number): void {
   const next = i32[entry] & INDEX;
   const prev = i32[entry + 1] & INDEX;
   i32[prev] = next;
   i32[next + 1] = prev;
+  i32[entry] = 0;
+  i32[entry + 1] = 0;
 }
 
 /** {@link list_del} of the first entry, with less to read. */
@@ -46,6 +48,8 @@ export function listDelFirst(i32: Int32Array, entry: number, head: number): void
   const next = i32[entry] & INDEX;
   i32[head] = next;
   i32[next + 1] = head;
+  i32[entry] = 0;
+  i32[entry + 1] = 0;
 }
 
 export function list_empty(i32: Int32Array, head: number): boolean {

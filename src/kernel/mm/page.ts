@@ -72,12 +72,6 @@ export function pageOf(i32: Int32Array, pfn: number): number {
   return (i32[SECTION_MEM_MAP + (pfn >>> SECTION_SHIFT)] + (pfn << STRUCT_SHIFT)) & INDEX;
 }
 
-/** {@link pageOf} of any number: 0 when there is no such section or no such frame. */
-export function pageOrNone(i32: Int32Array, pfn: number): number {
-  const map = i32[SECTION_MEM_MAP + (pfn >>> SECTION_SHIFT)];
-  return map === 0 ? 0 : (map + (pfn << STRUCT_SHIFT)) & INDEX;
-}
-
 /** Whether a page shows any use, which a free page must not: references, mappings or an owner in the page cache. */
 export function isInUse(i32: Int32Array, page: number): boolean {
   return (i32[page + COUNT] | i32[page + MAPPING] | (i32[page + MAPCOUNT] + 1)) !== 0;
