@@ -128,10 +128,10 @@ function auditList(run: AuditRun, zone: AuditZone, cpu: number, list: number, pc
   return frames.length;
 }
 
-/** A refill brings up to a batch on top of the pages of other types; a free gives a batch back at `high`. */
+/** Each of the three types that callers want can bring a batch on top; a free gives a batch back at `high`. */
 function listLimit(run: AuditRun, zone: AuditZone, pcp: number): number {
   const { i32 } = run.k;
-  const limit = i32[pcp + PCP.high] + i32[pcp + PCP.batch];
+  const limit = i32[pcp + PCP.high] + 3 * i32[pcp + PCP.batch];
   if (i32[KERNEL.percpu_pagelist_fraction] === 0) return limit;
   // Lists that were filled under an earlier, larger limit shrink only with the next frees.
   return Math.max(limit, Math.floor(zone.present / LEAST_FRACTION) + MOST_BATCH);

@@ -336,7 +336,7 @@ const PAGE_SETS: Damage[] = [
     kind: 'pcp-limit',
     damage: (s) => {
       const pcp = pcpOf(s.k, s.zone, 1, PCP_HOT);
-      s.i32[pcp + PER_CPU_PAGES.at.high] = -s.i32[pcp + PER_CPU_PAGES.at.batch];
+      s.i32[pcp + PER_CPU_PAGES.at.high] = -3 * s.i32[pcp + PER_CPU_PAGES.at.batch];
     },
   },
   {
