@@ -1,0 +1,91 @@
+import { MODE_PLAIN, OP_LOCAL } from './op.js';
+
+/** A typed array or DataView of shared memory, as far as the executor uses it. */
+export type SharedView = Record<number, number | bigint>;
+
+/** Words that a spinning thread looked at in one round of its loop, at most: more are no spin loop. */
+export const MAX_WATCHED = 8;
+
+/** A simulated thread: a generator, the operation that it executes when it goes on, and what it waits for. */
+export class SimThread {
+  readonly id: number;
+  readonly name: string;
+  readonly bit: number;
+  generator: Generator<undefined, unknown, undefined> | null = null;
+  done = false;
+
+  // The pending operation.
+  kind = OP_LOCAL;
+  mode = MODE_PLAIN;
+  address = -1;
+  size = 0;
+  site = 0;
+  /** The view, and the index of the element in it; null for ranges and for what is no single element. */
+  view: SharedView | null = null;
+  index = 0;
+  /** Written or expected value, and the value that a compareExchange puts in its place. */
+  a: number | bigint = 0;
+  b: number | bigint = 0;
+  /** What an atomic read-modify-write does; a code of `atomics-op.ts`. */
+  op = 0;
+  /** For OP_ACQUIRE: the lock is free when `(word & mask) === 0`; taking and releasing it adds `a`. */
+  mask = 0;
+
+  // Atomics.wait
+  waiting = false;
+  deadline = Infinity;
+  result: 'ok' | 'not-equal' | 'timed-out' = 'ok';
+  /** Atomics.notify: how many were woken. */
+  woken = 0;
+
+  // Spin loops: what the current and the last round of the innermost loop read, and whether they changed anything.
+  loop = 0;
+  changes = 0;
+  rounds = 0;
+  reads = 0;
+  readonly readWords = new Int32Array(MAX_WATCHED);
+  readonly readValues = new Int32Array(MAX_WATCHED);
+  lastReads = 0;
+  readonly lastWords = new Int32Array(MAX_WATCHED);
+  readonly lastValues = new Int32Array(MAX_WATCHED);
+  /** Rounds of a spin loop that are let pass although nothing changed: nobody else could go on. */
+  passes = 0;
+  relaxes = 0;
+  relaxedWord = -1;
+
+  // Interrupt handlers
+  /** The thread that is interrupted; null for an ordinary thread. */
+  readonly base: SimThread | null;
+  /** Word that is 0 while the base may be interrupted. */
+  irqWord = -1;
+  begun = true;
+
+  constructor(id: number, name: string, base: SimThread | null = null) {
+    this.id = id;
+    this.name = name;
+    this.bit = 1 << id;
+    this.base = base;
+  }
+
+  /** Makes it ready to run from its first operation. */
+  reset(generator: Generator<undefined, unknown, undefined>): void {
+    this.generator = generator;
+    this.done = false;
+    this.kind = OP_LOCAL;
+    this.mode = MODE_PLAIN;
+    this.address = -1;
+    this.size = 0;
+    this.view = null;
+    this.waiting = false;
+    this.deadline = Infinity;
+    this.loop = 0;
+    this.changes = 0;
+    this.rounds = 0;
+    this.reads = 0;
+    this.lastReads = 0;
+    this.passes = 0;
+    this.relaxes = 0;
+    this.relaxedWord = -1;
+    this.begun = this.base === null;
+  }
+}
