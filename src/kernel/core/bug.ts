@@ -1,3 +1,4 @@
+import { writeOnce } from './access-once.js';
 import { callTrace } from './call-trace.js';
 import type { Cpu } from './cpu.js';
 import { CPU_AREA } from './cpu-area.js';
@@ -39,7 +40,7 @@ export function panic(k: Cpu, message: string): never {
   try {
     printk(k, report);
   } finally {
-    k.i32[KERNEL.panic_cpu] = k.cpu;
+    writeOnce(k, KERNEL.panic_cpu, k.cpu);
     Atomics.store(k.i32, KERNEL.system_state, SYSTEM_PANIC);
   }
   k.platform.report(report);

@@ -13,7 +13,10 @@ export const CPU_AREA = struct('cpu_area', {
   owner: word,
   /** Not 0 while the console wants the idle CPU (to stop, audit or unplug it): threads then leave it. Atomics. */
   claim: word,
-  /** Pending interrupts, a bit each (`IRQ_*`). Raised by `Atomics.or` from anywhere, taken by the CPU itself. */
+  /**
+   * Pending interrupts, a bit each (`IRQ_*`). Raised by `Atomics.or` from anywhere, taken by the CPU itself with
+   * Atomics; the poll before that is a deliberate race.
+   */
   pending: word,
   /** CPU_DEAD, CPU_OFFLINE or CPU_ONLINE. Changed by the console while it owns the CPU. Atomics. */
   state: word,
@@ -53,14 +56,17 @@ export const CPU_AREA = struct('cpu_area', {
   comm: bytes(COMM_BYTES),
   /** Seed of the might_sleep and printk rate limits: time of the last report, in milliseconds. */
   last_sleep_report: word,
-  /** Pages freed on this CPU (event PGFREE). */
+  /** Pages freed on this CPU (event PGFREE). Files read it and the next two, a deliberate race. */
   pgfree: double,
   /** Allocations of order > 0: calls and pages, by zone type (order 0 is counted in the page sets). */
   pgalloc_calls: array(double, 5),
   pgalloc_pages: array(double, 5),
 
   heldStart: lineStart,
-  /** Locks held, innermost last; the last one may still be waited for. Read by others after this CPU's death. */
+  /**
+   * Locks held, innermost last; the last one may still be waited for. Read by others after this CPU's death, and for
+   * reports at any time: a deliberate race.
+   */
   locks_held: word,
   held: array(word, MAX_LOCKS_HELD),
   /** For each held lock: when it was taken (milliseconds, wraps) and the trace of where; only with debug.locks. */

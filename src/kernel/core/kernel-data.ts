@@ -19,9 +19,12 @@ import {
  * physical 1 MiB, so its fields have absolute word indices (`KERNEL.*`) and nobody needs a pointer to find them.
  */
 const KERNEL_DATA = struct('kernel', {
-  /** SYSTEM_*: written by the boot CPU, by the console at halt, and once by whoever panics. Atomics. */
+  /**
+   * SYSTEM_*: written by the boot CPU, by the console at halt, and once by whoever panics. Atomics; who only asks
+   * whether boot is over reads it without, a deliberate race.
+   */
   system_state: word,
-  /** CPU that panicked. Written before `system_state` becomes SYSTEM_PANIC. */
+  /** CPU that panicked, the last one if several do at once. Written before `system_state` becomes SYSTEM_PANIC. */
   panic_cpu: word,
   /** Constant after boot. */
   nr_cpus: word,
@@ -69,6 +72,7 @@ const KERNEL_DATA = struct('kernel', {
   /** 3 with grouping by mobility, 0 without: masks the migrate type of a request. Constant after boot. */
   migrate_mask: word,
   pageblock_order: word,
+  /** 1, then 2 for ever: whether tasks have cpusets. Atomics; allocations read it without, a deliberate race. */
   number_of_cpusets: word,
 
   /** Boot allocator: 1 until free_all_bootmem. Word index of each node's bootmem_data. Boot CPU only. */
@@ -80,7 +84,10 @@ const KERNEL_DATA = struct('kernel', {
   lockStart: lineStart,
   /** Protects the log ring. Taken with interrupts disabled; the innermost lock of all. */
   logbuf_lock: word,
-  /** Bytes ever written to the log; the ring holds the last LOG_BUF_BYTES. Under logbuf_lock. */
+  /**
+   * Bytes ever written to the log; the ring holds the last LOG_BUF_BYTES. Changed under logbuf_lock, by Atomics after
+   * the bytes are there: readers take no lock, since a dead CPU may have it.
+   */
   log_end: word,
   /** printk_ratelimit: tokens used (in milliseconds), the time of the last call, messages dropped. Under logbuf_lock. */
   ratelimit_used: word,
@@ -108,14 +115,20 @@ const KERNEL_DATA = struct('kernel', {
   module_symbols: array(bytes(MODULE_SYMBOL_BYTES), MAX_MODULE_SYMBOLS),
 
   lockdepStart: lineStart,
-  /** Lock classes: their names, and the orders in which they were taken. Under lockdep_lock. */
+  /** Lock classes: their names, and the orders in which they were taken. Changed under lockdep_lock. */
   lockdep_lock: word,
   nr_lock_classes: word,
   lock_class_names: array(bytes(COMM_BYTES * 2), MAX_LOCK_CLASSES),
-  /** Traces of where an order was first seen: handles into the stack depot, per pair; only with debug.locks. */
+  /**
+   * Traces of where an order was first seen: handles into the stack depot, per pair; only with debug.locks. Looked at
+   * without the lock first: a deliberate race.
+   */
   lock_order_trace: array(word, MAX_LOCK_CLASSES * MAX_LOCK_CLASSES),
 
-  /** Call traces, stored once each. `depot` is the word index of the table, 0 without debugging. */
+  /**
+   * Call traces, stored once each. `depot` is the word index of the table, 0 without debugging. `depot_end` changes
+   * under depot_lock, by Atomics after the record is there: readers take no lock.
+   */
   depot_lock: word,
   depot: word,
   depot_end: word,

@@ -1,3 +1,4 @@
+import { readOnce } from './access-once.js';
 import { WARN } from './bug.js';
 import type { Cpu } from './cpu.js';
 import { CPU_AREA } from './cpu-area.js';
@@ -6,7 +7,10 @@ import { MAX_LOCKS_HELD } from './limits.js';
 import { HELD_LOCK_MASK, HELD_READ, LOCK_OWNER_MASK, LOCK_READER } from './lock-word.js';
 import { depotText } from './stack-depot.js';
 
-/** What reports say of locks: who holds them, since when, taken where. Any thread; the lists of others may change. */
+/**
+ * What reports say of locks: who holds them, since when, taken where. Any thread. The lists of others may change
+ * meanwhile: a deliberate race.
+ */
 
 /** Mark in `held_trace`: the order checker has seen this lock taken, so the word behind the lock is its class. */
 export const TRACE_CHECKED = 1 << 30;
@@ -52,8 +56,8 @@ export function holdSite(k: Cpu, lock: number, cpu: number): string {
   const { i32 } = k;
   const area = i32[KERNEL.cpu_area + cpu];
   for (let i = 0; i < heldCount(k, cpu); i++) {
-    if ((i32[area + CPU_AREA.at.held + i] & HELD_LOCK_MASK) !== lock) continue;
-    return depotText(k, i32[area + CPU_AREA.at.held_trace + i] & ~TRACE_CHECKED);
+    if ((readOnce(k, area + CPU_AREA.at.held + i) & HELD_LOCK_MASK) !== lock) continue;
+    return depotText(k, readOnce(k, area + CPU_AREA.at.held_trace + i) & ~TRACE_CHECKED);
   }
   return '';
 }
@@ -64,7 +68,7 @@ export function heldLocks(k: Cpu, cpu: number): number[] {
   const area = i32[KERNEL.cpu_area + cpu];
   const locks: number[] = [];
   for (let i = 0; i < heldCount(k, cpu); i++) {
-    const entry = i32[area + CPU_AREA.at.held + i];
+    const entry = readOnce(k, area + CPU_AREA.at.held + i);
     const lock = entry & HELD_LOCK_MASK;
     // The list is written before the lock is taken and after it is released; the word decides.
     const value = Atomics.load(i32, lock);
@@ -81,7 +85,7 @@ function readersOf(k: Cpu, lock: number): number[] {
   for (let cpu = 0; cpu < i32[KERNEL.nr_cpus]; cpu++) {
     const held = i32[KERNEL.cpu_area + cpu] + CPU_AREA.at.held;
     let i = heldCount(k, cpu) - 1;
-    while (i >= 0 && i32[held + i] !== (lock | HELD_READ)) i--;
+    while (i >= 0 && readOnce(k, held + i) !== (lock | HELD_READ)) i--;
     if (i >= 0) readers.push(cpu);
   }
   return readers;
@@ -90,5 +94,5 @@ function readersOf(k: Cpu, lock: number): number[] {
 /** The length of a CPU's list; 0 for a CPU without an area. */
 function heldCount(k: Cpu, cpu: number): number {
   const area = k.i32[KERNEL.cpu_area + cpu];
-  return area === 0 ? 0 : Math.min(k.i32[area + CPU_AREA.at.locks_held], MAX_LOCKS_HELD);
+  return area === 0 ? 0 : Math.min(readOnce(k, area + CPU_AREA.at.locks_held), MAX_LOCKS_HELD);
 }

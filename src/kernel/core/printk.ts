@@ -1,3 +1,4 @@
+import { readByteOnce } from './access-once.js';
 import type { Cpu } from './cpu.js';
 import { local_irq_restore, local_irq_save } from './irqflags.js';
 import { KERNEL } from './kernel-data.js';
@@ -37,15 +38,18 @@ function append(k: Cpu, text: Uint8Array): void {
     u8[LOG_START + (end % LOG_BUF_BYTES)] = byte;
     end++;
   }
-  i32[KERNEL.log_end] = end;
+  Atomics.store(i32, KERNEL.log_end, end);
 }
 
-/** The kernel log: all lines that the ring still holds. Any thread. */
+/**
+ * The kernel log: all lines that the ring still holds. Any thread. Takes no lock, which a dead CPU may have: if the ring
+ * turns over meanwhile, the oldest lines are mixed with the newest, a deliberate race.
+ */
 export function readLog(k: Cpu): string {
   const end = Atomics.load(k.i32, KERNEL.log_end) >>> 0;
   const start = Math.max(0, end - LOG_BUF_BYTES);
   const text = new Uint8Array(end - start);
-  for (let i = start; i < end; i++) text[i - start] = k.u8[LOG_START + (i % LOG_BUF_BYTES)];
+  for (let i = start; i < end; i++) text[i - start] = readByteOnce(k, LOG_START + (i % LOG_BUF_BYTES));
   const log = new TextDecoder().decode(text);
   // When the ring has turned over, its oldest line is cut.
   return start === 0 ? log : log.slice(log.indexOf('\n') + 1);

@@ -10,7 +10,7 @@ import { WORD_BYTES } from '../../image/struct.js';
  * where it came from in one word. It exists only with debugging: boot sets `KERNEL.depot`.
  *
  * Layout, in words from `depot`: a hash table of record offsets, then records {next, hash, bytes, text}. Records
- * are written under depot_lock, published by the store into the chain, and never change: readers need no lock.
+ * are written under depot_lock, published by the atomic store into `depot_end`, and never change: readers need no lock.
  */
 export const DEPOT_BYTES = 1 << 20;
 const HASH_WORDS = 1024;
@@ -43,9 +43,10 @@ export function saveTrace(k: Cpu, skip: number): number {
   return handle;
 }
 
-/** The trace behind a handle; empty for handle 0. */
+/** The trace behind a handle; empty for handle 0. The handle may come from a word that others are changing. */
 export function depotText(k: Cpu, handle: number): string {
-  if (handle === 0) return '';
+  // Who gave out the handle has moved the end before: from here on the record is sure to be seen.
+  if (handle === 0 || handle >= Atomics.load(k.i32, KERNEL.depot_end)) return '';
   const record = k.i32[KERNEL.depot] + handle;
   return k.image.readText((record + TEXT) * WORD_BYTES, k.i32[record + BYTES]);
 }
@@ -81,7 +82,7 @@ function add(k: Cpu, text: Uint8Array, hash: number): number {
   i32[record + HASH] = hash;
   i32[record + NEXT] = i32[bucket];
   i32[bucket] = handle;
-  i32[KERNEL.depot_end] = handle + words;
+  Atomics.store(i32, KERNEL.depot_end, handle + words);
   return handle;
 }
 

@@ -1,3 +1,4 @@
+import { readDoubleOnce } from '../core/access-once.js';
 import type { Cpu } from '../core/cpu.js';
 
 /**
@@ -7,5 +8,5 @@ import type { Cpu } from '../core/cpu.js';
  * @param word word index of a `double`
  */
 export function readCounter(k: Cpu, word: number): number {
-  return k.f64[word >>> 1];
+  return readDoubleOnce(k, word);
 }

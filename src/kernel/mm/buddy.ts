@@ -1,4 +1,5 @@
 import { WORD_INDEX_MASK } from '../../image/memory-image.js';
+import { readOnce } from '../core/access-once.js';
 import { BUG_ON, WARN } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { DEBUG_VM, KERNEL } from '../core/kernel-data.js';
@@ -52,8 +53,9 @@ const FALLBACKS = [
 ] as const;
 
 /** The migrate type of the pageblock that a frame is in. Any context: a deliberate race with its change. */
-export function get_pageblock_migratetype(i32: Int32Array, zone: number, pfn: number): number {
-  return i32[(i32[zone + PAGEBLOCK_TYPES] + (pfn >>> i32[PAGEBLOCK_ORDER])) & INDEX];
+export function get_pageblock_migratetype(k: Cpu, zone: number, pfn: number): number {
+  const { i32 } = k;
+  return readOnce(k, (i32[zone + PAGEBLOCK_TYPES] + (pfn >>> i32[PAGEBLOCK_ORDER])) & INDEX);
 }
 
 export function set_pageblock_migratetype(k: Cpu, zone: number, pfn: number, type: number): void {
@@ -186,7 +188,8 @@ export function move_freepages_block(k: Cpu, zone: number, pfn: number, type: nu
   let moved = 0;
   for (let frame = start; frame < end;) {
     const page = pageOf(i32, frame);
-    if ((i32[page + FLAGS] & BUDDY_BIT) === 0) {
+    // Pages in use are their owners': only the bit is of interest, and that changes under the lock alone.
+    if ((readOnce(k, page + FLAGS) & BUDDY_BIT) === 0) {
       frame++;
       continue;
     }
@@ -215,13 +218,13 @@ export function __free_one_page(k: Cpu, zone: number, pfn: number, order: number
       `free of frame 0x${pfn.toString(16)}: not aligned to order ${order}`,
     );
   }
-  const type = get_pageblock_migratetype(i32, zone, pfn);
+  const type = get_pageblock_migratetype(k, zone, pfn);
   __mod_zone_page_state(k, zone, NR_FREE_PAGES, 1 << order);
   let first = pfn;
   let current = order;
   while (current < TOP_ORDER) {
     const buddy = map + ((first ^ (1 << current)) << STRUCT_SHIFT);
-    if (!page_is_buddy(i32, map + (first << STRUCT_SHIFT), buddy, current)) break;
+    if (!page_is_buddy(k, map + (first << STRUCT_SHIFT), buddy, current)) break;
     takeBlock(i32, zone, buddy + LRU, current);
     first &= ~(1 << current);
     current++;
@@ -232,14 +235,17 @@ export function __free_one_page(k: Cpu, zone: number, pfn: number, order: number
 /**
  * Whether a page is the head of a free block of this order in the same zone. A block of the largest order never
  * crosses a section, so the buddy always has a struct page, even in a hole.
+ *
+ * The buddy may be in use, on another CPU's list or of another zone, whose owner writes to it without this lock: a
+ * deliberate race. PG_buddy of a page of this zone changes under the lock alone, and with it the page belongs here.
  */
-function page_is_buddy(i32: Int32Array, page: number, buddy: number, order: number): boolean {
-  const flags = i32[buddy + FLAGS];
+function page_is_buddy(k: Cpu, page: number, buddy: number, order: number): boolean {
+  const flags = readOnce(k, buddy + FLAGS);
   return (
     (flags & BUDDY_BIT) !== 0 &&
-    i32[buddy + PRIVATE] === order &&
-    i32[buddy + COUNT] === 0 &&
-    flags >>> ZONE_SHIFT === i32[page + FLAGS] >>> ZONE_SHIFT
+    readOnce(k, buddy + PRIVATE) === order &&
+    readOnce(k, buddy + COUNT) === 0 &&
+    flags >>> ZONE_SHIFT === k.i32[page + FLAGS] >>> ZONE_SHIFT
   );
 }
 

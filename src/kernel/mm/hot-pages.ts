@@ -1,4 +1,5 @@
 import { WORD_INDEX_MASK } from '../../image/memory-image.js';
+import { readOnce as once } from '../core/access-once.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
 import { local_irq_restore as irqRestore, local_irq_save as irqSave } from '../core/irqflags.js';
@@ -62,6 +63,7 @@ const WAIT_BIT = __GFP_WAIT;
 const SLEEP_BIT = DEBUG_SLEEP;
 const OWNER_BIT = DEBUG_PAGE_OWNER;
 // The same for functions.
+const readOnce = once;
 const local_irq_save = irqSave;
 const local_irq_restore = irqRestore;
 const get_pageblock_migratetype = pageblockType;
@@ -85,10 +87,10 @@ export function allocHotPage(k: Cpu, gfp_mask: gfp_t): number {
   if ((gfp_mask & WAIT_BIT) !== 0 && (k.debug & SLEEP_BIT) !== 0)
     odd |= i32[area + PREEMPT_COUNT] | i32[area + IRQS_DISABLED];
   const set = i32[area + PREFERRED_SETS + zoneModifiers(gfp_mask)] & INDEX;
-  if (odd !== 0 || i32[NR_CPUSETS] > 1 || set === 0) return 0;
+  if (odd !== 0 || readOnce(k, NR_CPUSETS) > 1 || set === 0) return 0;
   const zone = i32[set + SET_ZONE] & INDEX;
   // The watermark check of an order-0 request: no zone keeps a reserve from requests of its own type.
-  if (i32[zone + FREE_PAGES] <= i32[zone + PAGES_LOW]) return 0;
+  if (readOnce(k, zone + FREE_PAGES) <= i32[zone + PAGES_LOW]) return 0;
   const flags = local_irq_save(k);
   const pfn = takeFirst(k, area, set, zone, allocflags_to_migratetype(i32, gfp_mask));
   local_irq_restore(k, flags);
@@ -125,7 +127,7 @@ export function freeHotPage(k: Cpu, pfn: number): boolean {
   const { i32 } = k;
   const page = pageOf(i32, pfn);
   const pageFlags = i32[page + FLAGS];
-  const odd = (i32[page + COUNT] ^ 1) | i32[page + MAPPING] | (i32[page + MAPCOUNT] + 1);
+  const odd = (readOnce(k, page + COUNT) ^ 1) | i32[page + MAPPING] | (i32[page + MAPCOUNT] + 1);
   if ((odd | (pageFlags & BAD_FLAGS) | (k.debug & OWNER_BIT)) !== 0) return false;
   const area = k.area & INDEX;
   const set = i32[area + PAGE_SETS + (pageFlags >>> ZONE_SHIFT)] & INDEX;
@@ -134,7 +136,7 @@ export function freeHotPage(k: Cpu, pfn: number): boolean {
   i32[area + IN_TRANSIT] = pfn;
   i32[page + COUNT] = 0;
   k.f64[(area + PGFREE) >>> 1]++;
-  i32[page + PRIVATE] = get_pageblock_migratetype(i32, i32[set + SET_ZONE] & INDEX, pfn);
+  i32[page + PRIVATE] = get_pageblock_migratetype(k, i32[set + SET_ZONE] & INDEX, pfn);
   list_add(i32, page + LRU, set + HOT_LIST);
   const count = i32[set + HOT_COUNT] + 1;
   i32[set + HOT_COUNT] = count;

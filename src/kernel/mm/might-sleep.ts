@@ -1,3 +1,4 @@
+import { readOnce } from '../core/access-once.js';
 import { WARN } from '../core/bug.js';
 import { callSite } from '../core/call-trace.js';
 import type { Cpu } from '../core/cpu.js';
@@ -16,7 +17,7 @@ const REPORT_INTERVAL_MS = 1000;
 export function might_sleep(k: Cpu): void {
   const { i32, area } = k;
   if (!in_atomic(k) && !irqs_disabled(k)) return;
-  if (i32[KERNEL.system_state] !== SYSTEM_RUNNING) return;
+  if (readOnce(k, KERNEL.system_state) !== SYSTEM_RUNNING) return;
   const now = Math.floor(k.platform.now());
   // The time of the last report plus 1, so that 0 means never.
   const last = i32[area + CPU_AREA.at.last_sleep_report] - 1;

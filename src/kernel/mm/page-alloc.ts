@@ -1,4 +1,5 @@
 import { PAGE_SIZE, PAGE_WORDS } from '../../arch/page.js';
+import { readOnce } from '../core/access-once.js';
 import { BUG, BUG_ON } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA, TRANSIT_ORDER_SHIFT } from '../core/cpu-area.js';
@@ -188,7 +189,7 @@ function searchRest(
 
 /** Whether the running task's cpuset lets a request into a zone. The first pass has a hard wall for everyone. */
 function cpusetAllows(k: Cpu, zone: number, gfp_mask: gfp_t, allocFlags: number): boolean {
-  if (k.i32[NR_CPUSETS] <= 1 || (allocFlags & CPUSET_BIT) === 0) return true;
+  if (readOnce(k, NR_CPUSETS) <= 1 || (allocFlags & CPUSET_BIT) === 0) return true;
   const mask = (allocFlags & WMARK_LOW) !== 0 ? gfp_mask | HARDWALL_BIT : gfp_mask;
   return cpuset_zone_allowed_softwall(k, k.i32[zone + ZONE_NODE], mask);
 }
@@ -391,7 +392,7 @@ function free_hot_cold_page(k: Cpu, pfn: number, cold: number): void {
  */
 function put_page_testzero(k: Cpu, page: number, pfn: number, order: number): boolean {
   const { i32 } = k;
-  if (i32[page + COUNT] !== 1 && dropShared(k, page)) return false;
+  if (readOnce(k, page + COUNT) !== 1 && dropShared(k, page)) return false;
   // Without an owner and not in a list yet: a death from here on must not lose it.
   i32[k.area + IN_TRANSIT] = pfn | (order << TRANSIT_SHIFT);
   i32[page + COUNT] = 0;
@@ -474,7 +475,8 @@ export function free_page(k: Cpu, address: number): void {
 /** Takes another reference to a page that the caller has one of. Any context. */
 export function get_page(k: Cpu, pfn: number): void {
   const page = pageOf(k.i32, compound_head(k, pfn));
-  if ((k.debug & DEBUG_VM) !== 0) BUG_ON(k, k.i32[page + COUNT] === 0, 'get_page: page has no reference');
+  if ((k.debug & DEBUG_VM) !== 0)
+    BUG_ON(k, readOnce(k, page + COUNT) === 0, 'get_page: page has no reference');
   Atomics.add(k.i32, page + COUNT, 1);
 }
 

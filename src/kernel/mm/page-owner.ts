@@ -1,3 +1,4 @@
+import { readOnce } from '../core/access-once.js';
 import { WARN } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { depotText, saveTrace } from '../core/stack-depot.js';
@@ -10,7 +11,8 @@ import type { gfp_t } from './gfp.js';
  * The page owner (debug.pageOwner): for every frame, who allocated the block it belongs to. A free with another order
  * is then reported at once, instead of corrupting memory that gives trouble later.
  *
- * A record belongs to the page's owner while it is allocated.
+ * A record belongs to the page's owner while it is allocated. A report on a page that is misused may read that of
+ * another owner: a deliberate race.
  */
 export const PAGE_OWNER = struct('page_owner', {
   /** Order plus 1 in the first page of a live block; 0 elsewhere. */
@@ -37,7 +39,7 @@ export function ownerAllocated(k: Cpu, pfn: number, order: number, gfp_mask: gfp
 /** Checks a free against the allocation. The free goes on as it would without the check. */
 export function ownerFreed(k: Cpu, pfn: number, order: number): void {
   // Boot hands over blocks that nobody has allocated.
-  if (k.i32[KERNEL.system_state] === SYSTEM_BOOTING) return;
+  if (readOnce(k, KERNEL.system_state) === SYSTEM_BOOTING) return;
   const record = recordOf(k, pfn);
   const allocated = k.i32[record + PAGE_OWNER.at.order] - 1;
   if (allocated !== order) {
@@ -59,7 +61,7 @@ export function ownerForget(k: Cpu, pfn: number): void {
 export function describeOwner(k: Cpu, pfn: number): string {
   if (k.i32[KERNEL.section_owner + (pfn >>> SECTION_PAGES_SHIFT)] === 0) return '';
   const record = recordOf(k, pfn);
-  const mask = (k.i32[record + PAGE_OWNER.at.gfp_mask] >>> 0).toString(16);
-  const trace = depotText(k, k.i32[record + PAGE_OWNER.at.trace]);
-  return `last allocated on CPU#${k.i32[record + PAGE_OWNER.at.cpu]}, mask 0x${mask}, at:\n${trace}`;
+  const mask = (readOnce(k, record + PAGE_OWNER.at.gfp_mask) >>> 0).toString(16);
+  const trace = depotText(k, readOnce(k, record + PAGE_OWNER.at.trace));
+  return `last allocated on CPU#${readOnce(k, record + PAGE_OWNER.at.cpu)}, mask 0x${mask}, at:\n${trace}`;
 }

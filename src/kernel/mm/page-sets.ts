@@ -61,7 +61,7 @@ export function takePage(k: Cpu, zone: number, cold: number, type: number): numb
 export function putPage(k: Cpu, zone: number, page: number, pfn: number, cold: number): void {
   const { i32, area } = k;
   const pcp = i32[zone + PAGESET + k.cpu] + cold * PCP_WORDS;
-  i32[page + PRIVATE] = get_pageblock_migratetype(i32, zone, pfn);
+  i32[page + PRIVATE] = get_pageblock_migratetype(k, zone, pfn);
   list_add(i32, page + LRU, pcp + PCP_LIST);
   const count = i32[pcp + PCP_COUNT] + 1;
   i32[pcp + PCP_COUNT] = count;

@@ -12,6 +12,10 @@ import { LIST_HEAD } from './list.js';
  * Who may write a field depends on where the page is: on a buddy list, holders of zone->lock; on a per-CPU list,
  * that CPU; allocated, its owner, except `_count`, which changes by Atomics as soon as there are two references.
  *
+ * The buddy system looks at the neighbours of a block, whoever has them: it reads `flags`, `private` and `_count` so
+ * that the race is a deliberate one, and believes them only of pages that are free in its zone. Who has a reference
+ * reads `_count` so too, to find out whether it is the only one: 1 stays 1, since nobody else could raise it.
+ *
  * What every free looks at stands in the first four words, so that the free of a large block can look at two at once.
  */
 export const PAGE = struct('page', {

@@ -1,3 +1,4 @@
+import { readOnce } from '../core/access-once.js';
 import { callTrace } from '../core/call-trace.js';
 import { currentComm } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
@@ -46,8 +47,8 @@ function stateLine(k: Cpu, zone: number): string {
     field('active', zone_page_state(k, zone, NR_ACTIVE)),
     field('inactive', zone_page_state(k, zone, NR_INACTIVE)),
     field('present', i32[zone + ZONE.at.present_pages]),
-    `pages_scanned:${i32[zone + ZONE.at.pages_scanned]}`,
-    `all_unreclaimable? ${i32[zone + ZONE.at.all_unreclaimable] !== 0 ? 'yes' : 'no'}`,
+    `pages_scanned:${readOnce(k, zone + ZONE.at.pages_scanned)}`,
+    `all_unreclaimable? ${readOnce(k, zone + ZONE.at.all_unreclaimable) !== 0 ? 'yes' : 'no'}`,
   ].join(' ');
 }
 

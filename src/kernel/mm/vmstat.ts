@@ -1,3 +1,4 @@
+import { readOnce } from '../core/access-once.js';
 import type { Cpu } from '../core/cpu.js';
 import { PER_CPU_PAGESET, ZONE } from './zone.js';
 
@@ -28,13 +29,13 @@ export function __mod_zone_page_state(k: Cpu, zone: number, item: number, delta:
 
 /** A statistic as the kernel sees it: without what CPUs have not folded yet, never negative. Any context. */
 export function zone_page_state(k: Cpu, zone: number, item: number): number {
-  const value = k.i32[zone + VM_STAT + item];
+  const value = readOnce(k, zone + VM_STAT + item);
   return value < 0 ? 0 : value;
 }
 
-/** A statistic with every CPU's unfolded part: exact when all CPUs are quiet. */
+/** A statistic with every CPU's unfolded part: exact when all CPUs are quiet, else a deliberate race. */
 export function zonePageStateExact(k: Cpu, zone: number, item: number, cpus: number): number {
   let value = Atomics.load(k.i32, zone + VM_STAT + item);
-  for (let cpu = 0; cpu < cpus; cpu++) value += k.i32[k.i32[zone + PAGESET + cpu] + DIFF + item];
+  for (let cpu = 0; cpu < cpus; cpu++) value += readOnce(k, k.i32[zone + PAGESET + cpu] + DIFF + item);
   return value;
 }

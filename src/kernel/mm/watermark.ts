@@ -1,3 +1,4 @@
+import { readOnce } from '../core/access-once.js';
 import type { Cpu } from '../core/cpu.js';
 import { FREE_AREA, NR_FREE_PAGES, ZONE } from './zone.js';
 
@@ -43,11 +44,11 @@ export function zone_watermark_ok(
   const { i32 } = k;
   let min = (allocFlags & DIG_DEEPER) === 0 ? mark : deeperMark(mark, allocFlags);
   // zone_page_state() counts a negative statistic as 0.
-  const stat = i32[zone + FREE_PAGES];
+  const stat = readOnce(k, zone + FREE_PAGES);
   let free = (stat < 0 ? 0 : stat) - (1 << order) + 1;
   if (free <= min + i32[zone + LOWMEM_RESERVE + classzone]) return false;
   for (let o = 0; o < order; o++) {
-    free -= i32[zone + FREE_AREAS + o * AREA_WORDS + NR_FREE] << o;
+    free -= readOnce(k, zone + FREE_AREAS + o * AREA_WORDS + NR_FREE) << o;
     min >>= 1;
     if (free <= min) return false;
   }

@@ -110,7 +110,7 @@ function setup_zone_migrate_reserve(k: Cpu, zone: number): void {
     const flags = i32[pageOf(i32, pfn) + PAGE.at.flags];
     // The span of a zone can contain memory of another node.
     if ((flags & (1 << PG_reserved)) !== 0 || zoneOfFlags(i32, flags) !== zone) continue;
-    const type = get_pageblock_migratetype(i32, zone, pfn);
+    const type = get_pageblock_migratetype(k, zone, pfn);
     if (wanted > 0 && (type === MIGRATE_RESERVE || type === MIGRATE_MOVABLE)) {
       if (type === MIGRATE_MOVABLE) changeBlock(k, zone, pfn, MIGRATE_RESERVE);
       wanted--;

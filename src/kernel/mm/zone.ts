@@ -47,7 +47,7 @@ export const PCP_COLD = 1;
 
 /**
  * The page set of one CPU for one zone (struct per_cpu_pageset), in memory of the CPU's node. It belongs to that CPU
- * alone. NUMA counters count allocations, kept apart by "from the intended node" and "on this CPU's node": one
+ * alone; files read its counts and counters, a deliberate race. NUMA counters count allocations, kept apart by "from the intended node" and "on this CPU's node": one
  * increment an allocation; the six figures of numastat are sums of them.
  */
 export const PER_CPU_PAGESET = struct('per_cpu_pageset', {
@@ -90,7 +90,7 @@ export const ZONE = struct('zone', {
   present_pages: word,
   /** Word index that the struct page of frame 0 would have. Constant after boot. */
   mem_map: word,
-  /** Word index of the migrate types of the zone's pageblocks, a word each. Written under lock. */
+  /** Word index of the migrate types of the zone's pageblocks, a word each. Written under lock; read by any CPU. */
   pageblock_types: word,
   nr_pageblocks: word,
   /** Page set of each CPU: constant after boot. */
@@ -103,10 +103,12 @@ export const ZONE = struct('zone', {
   free_area: array(FREE_AREA, MAX_ORDER),
 
   statStart: lineStart,
-  /** Folded statistics. Atomics; plain reads are deliberate races. */
+  /** Folded statistics. Changed by Atomics; reads without are deliberate races. */
   vm_stat: array(word, NR_VM_ZONE_STAT_ITEMS),
+  /** Under lock; the dump of a failed allocation reads them without. */
   pages_scanned: word,
   all_unreclaimable: word,
+  /** Constant: for reclaim. */
   prev_priority: word,
   end: lineStart,
 });

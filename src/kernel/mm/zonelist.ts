@@ -18,7 +18,7 @@ const ZLC_WORDS = (MAX_NUMNODES * MAX_NR_ZONES) / 32;
 
 /**
  * A zonelist: what it remembers of full zones, then word indices of zones, ended by 0. The memory of full zones is
- * a hint that any CPU writes with plain stores: a deliberate race.
+ * a hint that any CPU reads and writes without a lock: a deliberate race.
  */
 export const ZONELIST = struct('zonelist', {
   /** When `full` was last cleared, in milliseconds. */

@@ -183,7 +183,7 @@ function reportInversion(k: Cpu, first: number, second: number, lock: number, pa
   for (let i = 0; i + 1 < path.length; i++) {
     const [before = 0, after = 0] = path.slice(i, i + 2);
     lines.push(` ${lockClassName(k, before)} -> ${lockClassName(k, after)}, first seen at:`);
-    lines.push(depotText(k, k.i32[orderWord(before, after)] & TRACE_MASK));
+    lines.push(depotText(k, readOnce(k, orderWord(before, after)) & TRACE_MASK));
   }
   WARN(k, lines.join('\n'));
 }

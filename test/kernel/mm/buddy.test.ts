@@ -51,9 +51,7 @@ function emptyZone(): EmptyZone {
 }
 
 const types = ({ k, zone, start, end }: EmptyZone): number[] =>
-  Array.from({ length: (end - start) / 512 }, (_, i) =>
-    get_pageblock_migratetype(k.i32, zone, start + i * 512),
-  );
+  Array.from({ length: (end - start) / 512 }, (_, i) => get_pageblock_migratetype(k, zone, start + i * 512));
 
 describe('splitting', () => {
   test('gives the lowest part and puts the upper halves back, one of each order', () => {

@@ -408,7 +408,7 @@ describe('pageblocks', () => {
     const size = 1 << k.i32[KERNEL.pageblock_order];
     const start = k.i32[zone + at.zone_start_pfn];
     const count = k.i32[zone + at.nr_pageblocks];
-    return Array.from({ length: count }, (_, i) => get_pageblock_migratetype(k.i32, zone, start + i * size));
+    return Array.from({ length: count }, (_, i) => get_pageblock_migratetype(k, zone, start + i * size));
   }
 
   test('begin as movable, but for the first usable ones: as many as pages_min needs are the reserve', () => {
@@ -421,7 +421,7 @@ describe('pageblocks', () => {
     expect(types(k, '1:DMA32').filter((type) => type === MIGRATE_MOVABLE)).toHaveLength(127);
     for (const each of populatedZones(k)) {
       for (const { pfn, type } of freeBlocks(k, each)) {
-        expect(type).toBe(get_pageblock_migratetype(k.i32, each, pfn));
+        expect(type).toBe(get_pageblock_migratetype(k, each, pfn));
       }
     }
   });
@@ -435,7 +435,7 @@ describe('pageblocks', () => {
       const blocks = Math.ceil(Math.floor(((kbytes / 4) * 65536) / (65536 + 61440 + 4000)) / 512);
       expect(types(k, '1:DMA32').filter((type) => type === MIGRATE_RESERVE)).toHaveLength(blocks);
       for (const { pfn, type } of freeBlocks(k, zone)) {
-        expect(type).toBe(get_pageblock_migratetype(k.i32, zone, pfn));
+        expect(type).toBe(get_pageblock_migratetype(k, zone, pfn));
       }
       expect(freeMemoryFaults(k)).toEqual([]);
     }

@@ -93,7 +93,7 @@ function countBlocks(k: Cpu, zone: number): number[] {
   const flags = spin_lock_irqsave(k, zone + ZONE.at.lock);
   for (let pfn = start; pfn < start + i32[zone + ZONE.at.spanned_pages]; pfn += size) {
     if (i32[KERNEL.section_memory + (pfn >>> SECTION_PAGES_SHIFT)] === -1) continue;
-    counts[get_pageblock_migratetype(i32, zone, pfn)]++;
+    counts[get_pageblock_migratetype(k, zone, pfn)]++;
   }
   spin_unlock_irqrestore(k, zone + ZONE.at.lock, flags);
   return counts;
