@@ -7,6 +7,7 @@ import {
   PG_reserved,
   PG_TAIL_BITS,
   PG_ZONE_SHIFT,
+  references,
   zoneBits,
 } from '../mm/page.js';
 import { auditCompoundHead, auditCompoundTail } from './audit-compound.js';
@@ -104,7 +105,7 @@ function auditFreePage(run: AuditRun, zone: AuditZone, frame: number, page: numb
   if ((place & TWICE) !== 0) return;
   const { i32 } = run.k;
   const flags = i32[page + FLAGS];
-  const count = i32[page + COUNT];
+  const count = references(i32[page + COUNT]);
   const { node, zone: zoneName } = zone;
   const here = placeOf(place, count);
   const order = i32[page + PRIVATE];
@@ -157,7 +158,7 @@ function classify(run: AuditRun, zone: AuditZone, frame: number, page: number, f
 function auditStray(run: AuditRun, zone: AuditZone, frame: number, page: number): void {
   const { i32 } = run.k;
   const order = i32[page + PRIVATE];
-  const place = placeOf(run.places[frame], i32[page + COUNT]);
+  const place = placeOf(run.places[frame], references(i32[page + COUNT]));
   run.report({ kind: 'stray-buddy', node: zone.node, zone: zone.zone, frame, place, order });
   if (run.places[frame] !== NOWHERE) return;
   // Probably the whole block was lost: one report is enough.

@@ -3,7 +3,7 @@ import type { Cpu } from '../core/cpu.js';
 import type { FirmwareTables, Ram } from './audit-firmware.js';
 import { NOWHERE, placeOf, TWICE, UNCLEAR } from './audit-place.js';
 import type { Place, Violation, ViolationKind, ZoneRef } from './audit-violation.js';
-import { PAGE } from '../mm/page.js';
+import { PAGE, references } from '../mm/page.js';
 
 /** Frames that physical memory can have at most. */
 export const MAX_FRAMES = NR_MEM_SECTIONS * SECTION_PAGES;
@@ -101,5 +101,5 @@ export class AuditRun {
 }
 
 function countOf(k: Cpu, zone: AuditZone, frame: number): number {
-  return k.i32[zone.map + frame * PAGE.words + PAGE.at._count];
+  return references(k.i32[zone.map + frame * PAGE.words + PAGE.at._count]);
 }

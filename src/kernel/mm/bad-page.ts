@@ -15,6 +15,7 @@ import {
   PG_swapcache,
   PG_writeback,
   pageOf,
+  references,
 } from './page.js';
 
 /** Flags that a page must not have when it is freed (facts file, section 1.13). */
@@ -58,7 +59,7 @@ export function bad_page(k: Cpu, pfn: number): void {
     `Bad page state in process '${currentComm(k)}'\n` +
       `page:${formatAddress(k.space, page * 4)} flags:0x${flags} ` +
       `mapping:${formatAddress(k.space, i32[page + PAGE.at.mapping])} ` +
-      `mapcount:${i32[page + PAGE.at._mapcount] + 1} count:${i32[page + PAGE.at._count]} pfn:${pfn.toString(16)}\n` +
+      `mapcount:${i32[page + PAGE.at._mapcount] + 1} count:${references(i32[page + PAGE.at._count])} pfn:${pfn.toString(16)}\n` +
       'Trying to fix it up, but a reboot is needed\n' +
       'Backtrace:',
   );

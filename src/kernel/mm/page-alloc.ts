@@ -33,9 +33,11 @@ import { freeHotPage as freeHot } from './hot-pages.js';
 import { might_sleep } from './might-sleep.js';
 import { ownerAllocated, ownerFreed } from './page-owner.js';
 import {
+  COUNT_WAS_SHARED,
   isInUse,
   PAGE,
   PG_reserved,
+  references,
   PG_ZONE_SHIFT,
   compound_head,
   compound_order,
@@ -79,6 +81,7 @@ const PAGES_SCANNED = ZONE.at.pages_scanned;
 const FLAGS = PAGE.at.flags;
 const COUNT = PAGE.at._count;
 const PRIVATE = PAGE.at.private;
+const WAS_SHARED = COUNT_WAS_SHARED;
 const HIT_LOCAL = PER_CPU_PAGESET.at.hit_local;
 const PGFREE = CPU_AREA.at.pgfree;
 const PGALLOC_CALLS = CPU_AREA.at.pgalloc_calls;
@@ -389,6 +392,7 @@ function free_hot_cold_page(k: Cpu, pfn: number, cold: number): void {
  * Drops a reference; whether it was the last one.
  *
  * A page with one reference belongs to the caller alone: nobody else can raise the count, so a plain store is right.
+ * Where others had references before, the Atomics in {@link dropShared} put all that they did before this.
  */
 function put_page_testzero(k: Cpu, page: number, pfn: number, order: number): boolean {
   const { i32 } = k;
@@ -407,9 +411,11 @@ function dropShared(k: Cpu, page: number): boolean {
   const { i32 } = k;
   for (;;) {
     const count = Atomics.load(i32, page + COUNT);
-    if (count === 1) return false;
-    if ((k.debug & VM_BIT) !== 0) BUG_ON(k, count <= 0, 'put_page_testzero: page has no reference');
-    if (Atomics.compareExchange(i32, page + COUNT, count, count - 1) === count) return true;
+    const left = references(count) - 1;
+    if (left === 0) return false;
+    if ((k.debug & VM_BIT) !== 0) BUG_ON(k, left < 0, 'put_page_testzero: page has no reference');
+    const after = left > 0 ? left | WAS_SHARED : left;
+    if (Atomics.compareExchange(i32, page + COUNT, count, after) === count) return true;
   }
 }
 

@@ -14,7 +14,7 @@ import { LIST_HEAD } from './list.js';
  *
  * The buddy system looks at the neighbours of a block, whoever has them: it reads `flags`, `private` and `_count` so
  * that the race is a deliberate one, and believes them only of pages that are free in its zone. Who has a reference
- * reads `_count` so too, to find out whether it is the only one: 1 stays 1, since nobody else could raise it.
+ * reads `_count` so too, to find out whether it is the only one and always was.
  *
  * What every free looks at stands in the first four words, so that the free of a large block can look at two at once.
  */
@@ -23,7 +23,7 @@ export const PAGE = struct('page', {
   flags: word,
   /** Page cache owner; for slab pages and compound tails used otherwise. */
   mapping: word,
-  /** References; 0 is free. */
+  /** References; 0 is free. With {@link COUNT_WAS_SHARED} as soon as one of several was dropped. */
   _count: word,
   /** Page table entries that map it, -1 for none. */
   _mapcount: word,
@@ -32,6 +32,13 @@ export const PAGE = struct('page', {
   index: word,
   lru: LIST_HEAD,
 });
+
+/**
+ * Flag in `_count`: others have had references too, and dropped them. A plain look at the count tells the last owner
+ * that they are gone, but what they did before is sure to have happened only for who looks with Atomics; the flag says
+ * that this is needed.
+ */
+export const COUNT_WAS_SHARED = 1 << 30;
 
 /** log2 of the words of a struct page: a page's word index is a shift and an addition away. */
 export const PAGE_STRUCT_SHIFT = 3;
@@ -115,7 +122,12 @@ export function page_zonenum(k: Cpu, pfn: number): number {
 
 /** page_count: references to a page, or to the head of its compound page. */
 export function page_count(k: Cpu, pfn: number): number {
-  return Atomics.load(k.i32, pageOf(k.i32, compound_head(k, pfn)) + COUNT);
+  return references(Atomics.load(k.i32, pageOf(k.i32, compound_head(k, pfn)) + COUNT));
+}
+
+/** The references that a value of `_count` stands for; a count that was dropped too often is negative. */
+export function references(count: number): number {
+  return count > 0 ? count & ~COUNT_WAS_SHARED : count;
 }
 
 /** Whether the page is behind the head of a compound page. */
