@@ -35,6 +35,8 @@ export interface Failure {
 }
 
 export interface FailureDetail {
+  /** The operation that this is about, which reports then mark: its number in the trace. */
+  readonly step?: number | undefined;
   readonly heading: string;
   readonly lines: readonly string[];
 }
