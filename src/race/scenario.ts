@@ -26,7 +26,7 @@ export interface SharedMemory {
 /** What {@link SharedMemory} has on a booted machine: the kernel as the running CPU sees it, and the recorder. */
 export interface MachineMemory extends Kernel {
   /** See {@link SharedMemory.call}. */
-  record<Result>(name: string, argument: unknown, action: () => Result): Result;
+  record: SharedMemory['call'];
 }
 
 interface CommonScenario {
@@ -65,6 +65,8 @@ export interface MachineScenario extends CommonScenario {
   readonly threads: readonly ((k: Kernel) => void)[];
   invariant?(k: Kernel): void;
   final?(k: Kernel): void;
+  /** Runs on the console, which is no CPU: what the host does while the CPUs run, such as unplugging one. */
+  console?(k: Kernel): void;
   /** Interrupt handlers: each may come once, on its CPU, wherever interrupts are enabled there. */
   readonly interrupts?: readonly { readonly cpu: number; readonly handler: (k: Kernel) => void }[];
   /** How many page allocations of an execution may be made to fail; default 0. */

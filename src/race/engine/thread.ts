@@ -30,6 +30,8 @@ export class SimThread {
   op = 0;
   /** For OP_ACQUIRE: the lock is free when `(word & mask) === 0`; taking and releasing it adds `a`. */
   mask = 0;
+  /** ... and one thread alone has it: it counts for the order of locks. */
+  exclusive = true;
 
   // Atomics.wait
   waiting = false;
@@ -50,8 +52,17 @@ export class SimThread {
   readonly lastValues = new Int32Array(MAX_WATCHED);
   /** Rounds of a spin loop that are let pass although nothing changed: nobody else could go on. */
   passes = 0;
-  relaxes = 0;
+  /** The loop may end by itself after so many rounds; and that chance was given, in vain. */
+  bounded = false;
+  exhausted = false;
+  /** The last `cpu_relax`: its word, and the value then. */
   relaxedWord = -1;
+  relaxedValue = 0;
+
+  /** Calls around the pending operation; only while recording. */
+  calls: readonly string[] = [];
+  /** The operation on a modelled object that began and has not executed anything yet; see `history.ts`. */
+  call: { called: number } | null = null;
 
   // Interrupt handlers
   /** The thread that is interrupted; null for an ordinary thread. */
@@ -84,8 +95,10 @@ export class SimThread {
     this.reads = 0;
     this.lastReads = 0;
     this.passes = 0;
-    this.relaxes = 0;
+    this.exhausted = false;
     this.relaxedWord = -1;
     this.begun = this.base === null;
+    this.calls = [];
+    this.call = null;
   }
 }

@@ -1,0 +1,105 @@
+import type { RacePartner } from '../detect/happens-before.js';
+import type { Executor } from './executor.js';
+import type { FailureDetail, TraceEvent } from './failure.js';
+import { OP_CAS, OP_LOCAL, OP_NOTIFY, OP_READ, OP_RELEASE, OP_TIMEOUT, OP_WAIT } from './op.js';
+import { siteOf } from './sites.js';
+import { callsOf } from './stack.js';
+import type { SimThread } from './thread.js';
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** Records an execution for a report: every operation with names, values and the calls around it. */
+export class Recorder {
+  readonly events: Mutable<TraceEvent>[] = [];
+  readonly #executor: Executor;
+  /** The thread whose operation was booked last, and has not yet had its effect. */
+  #open: SimThread | null = null;
+
+  constructor(executor: Executor) {
+    this.#executor = executor;
+  }
+
+  /** Remembers the calls around a pending operation: later, when it is executed, they are not on the stack. */
+  capture(t: SimThread): void {
+    this.finishEvent();
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = 60;
+    t.calls = callsOf(new Error().stack ?? '');
+    Error.stackTraceLimit = limit;
+  }
+
+  /** An operation is executed now. */
+  begin(t: SimThread): void {
+    this.finishEvent();
+    const { memory } = this.#executor;
+    const kind = this.#executor.kindOf(t.id);
+    const before = t.view === null ? undefined : t.view[t.index];
+    this.events.push({
+      step: this.#executor.steps - 1,
+      thread: t.id,
+      kind,
+      mode: t.mode,
+      address: t.address,
+      size: t.size,
+      name: kind === OP_LOCAL ? '' : this.#executor.nameOf(t.address, t.size, memory.infoOf(t.view)),
+      before,
+      after: before,
+      note: '',
+      site: siteOf(t.site),
+      calls: t.calls,
+      shared: kind === OP_LOCAL || this.#executor.tags.isShared(t.address >>> 2),
+    });
+    this.#open = t;
+  }
+
+  /** The operation before has had its effect: what is in the word now? */
+  finishEvent(): void {
+    const t = this.#open;
+    const event = this.events.at(-1);
+    if (t === null || event === undefined) return;
+    this.#open = null;
+    if (
+      event.kind !== OP_READ &&
+      event.before !== undefined &&
+      t.view !== null &&
+      event.address === t.address
+    ) {
+      event.after = t.view[t.index];
+    }
+    event.note = noteOf(event.kind, t);
+  }
+
+  /** The stacks of both sides of a race. */
+  raceDetails(t: SimThread, other: RacePartner): FailureDetail[] {
+    const partner = this.#executor.sims[other.thread];
+    const earlier = this.events.find((event) => event.step === other.step - 1);
+    return [
+      { heading: `${t.name} ${siteOf(t.site)?.text ?? ''}`, lines: stackLines(t.calls) },
+      {
+        heading: `${partner.name} ${siteOf(other.site)?.text ?? ''}`,
+        lines: stackLines(earlier?.calls ?? []),
+      },
+    ];
+  }
+}
+
+/** Innermost first, as call traces are. */
+function stackLines(calls: readonly string[]): string[] {
+  return calls.toReversed().map((call) => `at ${call}`);
+}
+
+function noteOf(kind: number, t: SimThread): string {
+  switch (kind) {
+    case OP_WAIT:
+      return t.waiting ? 'sleeps' : t.result;
+    case OP_TIMEOUT:
+      return t.result === 'ok' ? 'wakes for no reason' : 'timed out';
+    case OP_NOTIFY:
+      return t.woken === 1 ? 'wakes 1 thread' : `wakes ${t.woken} threads`;
+    case OP_CAS:
+      return 'succeeds';
+    case OP_RELEASE:
+    default:
+      return '';
+  }
+}

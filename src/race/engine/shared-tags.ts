@@ -1,0 +1,68 @@
+/**
+ * Which words more than one thread uses. Only there can a switch make a difference, so only there is the strategy
+ * asked. What is known grows from execution to execution; within one execution it stays as it is, so that the same
+ * answers of a strategy give the same execution.
+ *
+ * One byte a word: the lowest bits are the thread that used it (plus 1; all ones: several), then whether a thread has
+ * written it, then whether it is a scheduling point.
+ */
+const THREAD_BITS = 0x3f;
+const WRITTEN = 0x40;
+const SHARED = THREAD_BITS | WRITTEN;
+/** Tags from here on are those of scheduling points. */
+export const POINT = 0x80;
+
+const CHUNK_SHIFT = 16;
+const CHUNK_WORDS = 1 << CHUNK_SHIFT;
+const NO_CHUNK = new Uint8Array(0);
+
+export class SharedTags {
+  readonly #chunks: Uint8Array[] = [];
+  readonly #fresh: number[] = [];
+  #grown = false;
+
+  /** Notes a use of a word; whether the word is a scheduling point. */
+  use(word: number, thread: number, writes: boolean): boolean {
+    let chunk = this.#chunks[word >>> CHUNK_SHIFT];
+    if (chunk === undefined || chunk.length === 0) chunk = this.#addChunk(word >>> CHUNK_SHIFT);
+    const at = word & (CHUNK_WORDS - 1);
+    const tag = chunk[at];
+    if (tag >= POINT) return true;
+    let now = tag;
+    const user = tag & THREAD_BITS;
+    if (user === 0) now |= thread + 1;
+    else if (user !== thread + 1) now |= THREAD_BITS;
+    if (writes) now |= WRITTEN;
+    if (now === tag) return false;
+    chunk[at] = now;
+    if (now === SHARED) this.#fresh.push(word);
+    return false;
+  }
+
+  /** Whether the word is known to be shared; for reports also if that became known just now. */
+  isShared(word: number): boolean {
+    const tag = (this.#chunks.at(word >>> CHUNK_SHIFT) ?? NO_CHUNK)[word & (CHUNK_WORDS - 1)] ?? 0;
+    return (tag & SHARED) === SHARED;
+  }
+
+  /** Makes the words that were found to be shared scheduling points. Between executions. */
+  promote(): void {
+    for (const word of this.#fresh) this.#chunks[word >>> CHUNK_SHIFT][word & (CHUNK_WORDS - 1)] |= POINT;
+    if (this.#fresh.length > 0) this.#grown = true;
+    this.#fresh.length = 0;
+  }
+
+  /** Whether there are more scheduling points than at the last call. */
+  takeGrowth(): boolean {
+    const grown = this.#grown;
+    this.#grown = false;
+    return grown;
+  }
+
+  #addChunk(index: number): Uint8Array {
+    for (let i = this.#chunks.length; i <= index; i++) this.#chunks.push(NO_CHUNK);
+    const chunk = this.#chunks[index].length === 0 ? new Uint8Array(CHUNK_WORDS) : this.#chunks[index];
+    this.#chunks[index] = chunk;
+    return chunk;
+  }
+}

@@ -1,0 +1,181 @@
+import { imageBytes } from '../../arch/hardware.js';
+import { MemoryImage } from '../../image/memory-image.js';
+import { CPU_AREA } from '../../kernel/core/cpu-area.js';
+import { KERNEL } from '../../kernel/core/kernel-data.js';
+import { writeFirmware } from '../../kernel/firmware.js';
+import { Kernel } from '../../kernel/kernel.js';
+import { loadHardware } from '../../machine/config-load.js';
+import { AddressMap } from '../engine/address-map.js';
+import type { Executor } from '../engine/executor.js';
+import { History } from '../engine/history.js';
+import { MAX_THREADS } from '../engine/strategy.js';
+import { SimThread } from '../engine/thread.js';
+import { limitsOf, type Program, twin } from '../program.js';
+import { RaceUsageError } from '../race-error.js';
+import type { MachineMemory, MachineScenario } from '../scenario.js';
+import { bootCpus, loadKernel, type SimulatedKernel } from './boot-simulated.js';
+import { causeOfReport, kindOfReport } from './kernel-failure.js';
+import { chooseTwins } from './kernel-twins.js';
+
+/** The program whose choices the kernel's twins follow: several share the modules. */
+let chosenBy: MachineProgram | undefined;
+
+/** Boots the machine of a scenario, on this thread. */
+export async function bootProgram(scenario: MachineScenario): Promise<Program> {
+  return new MachineProgram(scenario, await loadKernel(scenario.patches ?? []));
+}
+
+/** A scenario on a booted machine, ready for execution. */
+class MachineProgram implements Program {
+  readonly name: string;
+  readonly memory: AddressMap;
+  readonly limits;
+  readonly threads: readonly SimThread[];
+  readonly model;
+  readonly invariant;
+  readonly #scenario: MachineScenario;
+  readonly #kernel: SimulatedKernel;
+  readonly #image: MemoryImage;
+  /** The kernel as each CPU sees it, the console's last. */
+  readonly #cpus: readonly MachineMemory[];
+  /** The same memory seen by code that nobody watches: for names. */
+  readonly #unwatched: Kernel;
+  readonly #starters: readonly (() => Generator<undefined, unknown, undefined>)[];
+  #executor!: Executor;
+  #history!: History;
+  #failuresLeft = 0;
+
+  constructor(scenario: MachineScenario, kernel: SimulatedKernel) {
+    this.#scenario = scenario;
+    this.#kernel = kernel;
+    this.name = scenario.name;
+    this.model = scenario.model;
+    this.limits = limitsOf(scenario);
+    const hardware = loadHardware(scenario.machine);
+    this.#image = MemoryImage.create(imageBytes(hardware));
+    writeFirmware(this.#image, hardware);
+    this.memory = new AddressMap(this.#image.buffer);
+    this.#cpus = bootCpus(kernel, this.#image, hardware, {
+      now: () => this.#executor?.time ?? 0,
+      report: (text) => this.#reported(text),
+      load: (url) => {
+        throw new RaceUsageError(
+          `scenario '${this.name}': module ${url} cannot be called across simulated CPUs`,
+        );
+      },
+    });
+    this.#unwatched = new Kernel(this.#image, 0, this.#cpus[0].platform);
+    this.threads = this.#makeThreads();
+    this.#starters = this.#makeStarters();
+    const { invariant } = scenario;
+    this.invariant = invariant === undefined ? undefined : () => invariant.call(scenario, this.#cpus[0]);
+  }
+
+  get history(): History {
+    return this.#history;
+  }
+
+  attach(executor: Executor): void {
+    this.#executor = executor;
+    this.#history = new History(executor);
+    const record = this.#history.recorder();
+    for (const k of this.#cpus) k.record = record;
+    executor.failError = (t, error) => {
+      const message = error instanceof Error ? error.message : String(error);
+      executor.fail(kindOfReport(message), `${t.name}: ${message.split('\n')[0]}`, t.id);
+    };
+  }
+
+  begin(): void {
+    if (chosenBy !== this) {
+      chosenBy = this;
+      const { realLocks = false } = this.#scenario;
+      chooseTwins(this.#kernel.modules, { realLocks, failsNow: () => this.#failsNow() });
+    }
+    this.#failuresLeft = this.#scenario.allocationFailures ?? 0;
+    this.#history.begin();
+    this.#setOwner(0, 1);
+    this.#scenario.setup?.(this.#cpus[0]);
+    const ordinary = this.threads.filter((t) => t.base === null && t.name !== CONSOLE);
+    for (let cpu = 0; cpu < this.#cpus.length - 1; cpu++)
+      this.#setOwner(cpu, cpu < ordinary.length ? cpu + 1 : 0);
+    for (const [i, t] of this.threads.entries()) t.reset(this.#starters[i]());
+  }
+
+  final(): void {
+    this.#setOwner(0, 1);
+    this.#scenario.final?.(this.#cpus[0]);
+  }
+
+  nameOf(address: number, size: number): string {
+    const name = this.#unwatched.nameOf(address >>> 2);
+    return size < 4 ? `${name} byte ${address & 3}` : name;
+  }
+
+  #makeThreads(): SimThread[] {
+    const { name, threads, interrupts = [], console: onConsole } = this.#scenario;
+    const cpus = this.#cpus.length - 1;
+    if (threads.length > cpus) {
+      throw new RaceUsageError(
+        `scenario '${name}' has ${threads.length} threads for a machine of ${cpus} CPUs: at most one for each`,
+      );
+    }
+    const sims = threads.map((_, cpu) => new SimThread(cpu, `CPU ${cpu}`));
+    if (onConsole !== undefined) sims.push(new SimThread(sims.length, CONSOLE));
+    for (const { cpu } of interrupts) {
+      if (!(Number.isInteger(cpu) && cpu >= 0 && cpu < threads.length)) {
+        throw new RaceUsageError(`scenario '${name}': an interrupt for CPU ${cpu}, which runs no thread`);
+      }
+      const handler = new SimThread(sims.length, `interrupt on CPU ${cpu}`, sims[cpu]);
+      handler.irqWord = this.#cpus[cpu].area + CPU_AREA.at.irqs_disabled;
+      sims.push(handler);
+    }
+    if (sims.length < 1 || sims.length > MAX_THREADS) {
+      throw new RaceUsageError(
+        `scenario '${name}' has ${sims.length} threads, it must have 1 to ${MAX_THREADS}`,
+      );
+    }
+    return sims;
+  }
+
+  /** For each thread: what begins it. */
+  #makeStarters(): (() => Generator<undefined, unknown, undefined>)[] {
+    const { name, threads, interrupts = [], console: onConsole } = this.#scenario;
+    const { runAsCpu, runAsConsole, runHandler } = this.#kernel.threads;
+    const runner = (f: object): ReturnType<typeof twin> => twin(name, 'the kernel', f);
+    for (const [i, f] of threads.entries()) twin(name, `threads[${i}]`, f);
+    const starters = threads.map((f, cpu) => () => runner(runAsCpu)(this.#cpus[cpu], f));
+    if (onConsole !== undefined) starters.push(() => runner(runAsConsole)(this.#cpus.at(-1), onConsole));
+    for (const { cpu, handler } of interrupts) {
+      twin(name, `the interrupt handler of CPU ${cpu}`, handler);
+      starters.push(() => runner(runHandler)(this.#cpus[cpu], handler));
+    }
+    return starters;
+  }
+
+  #setOwner(cpu: number, thread: number): void {
+    const { i32 } = this.#image;
+    const word = i32[KERNEL.cpu_area + cpu] + CPU_AREA.at.owner;
+    this.#executor.undo.note(word, i32[word]);
+    i32[word] = thread;
+  }
+
+  #failsNow(): boolean {
+    if (this.#failuresLeft === 0) return false;
+    const chosen = this.#executor.choose(2) === 1;
+    if (chosen) this.#failuresLeft--;
+    return chosen;
+  }
+
+  /** The kernel has reported a BUG, a WARN, an oops or a panic. */
+  #reported(text: string): void {
+    if (this.#executor === undefined) throw new Error(`the simulated machine did not boot:\n${text}`);
+    const kind = kindOfReport(text);
+    const thread = this.#executor.current?.id ?? -1;
+    this.#executor.fail(kind, causeOfReport(text), thread, [
+      { heading: 'The report of the kernel', lines: text.split('\n') },
+    ]);
+  }
+}
+
+const CONSOLE = 'console';
