@@ -48,7 +48,8 @@ const FOLDED_KINDS = new Set<number>([OP_READ, OP_WRITE, OP_RMW, OP_CAS, OP_ACQU
  */
 export function reportRows(trace: Trace, full: boolean): Row[] {
   const marks = marksOf(trace);
-  const items = full ? trace.events.map(single) : shorten(fold(trace, marks), marks);
+  const kept = new Set([...marks.keys(), trace.failure.step]);
+  const items = full ? trace.events.map(single) : shorten(fold(trace.events, kept), kept);
   return new RowWriter(trace, items, marks).rows();
 }
 
@@ -69,13 +70,9 @@ function single(event: TraceEvent): Item {
   return { events: [event], kind: 'operation' };
 }
 
-function fold({ events, failure }: Trace, marks: ReadonlyMap<number, Mark>): Item[] {
+function fold(events: readonly TraceEvent[], kept: ReadonlySet<number>): Item[] {
   const isFolded = (event: TraceEvent): boolean =>
-    !event.shared &&
-    event.note === '' &&
-    FOLDED_KINDS.has(event.kind) &&
-    !marks.has(event.step) &&
-    event.step !== failure.step;
+    !event.shared && event.note === '' && FOLDED_KINDS.has(event.kind) && !kept.has(event.step);
   const items: Item[] = [];
   for (let i = 0; i < events.length;) {
     let end = i;
@@ -87,7 +84,7 @@ function fold({ events, failure }: Trace, marks: ReadonlyMap<number, Mark>): Ite
   return items;
 }
 
-function shorten(items: readonly Item[], marks: ReadonlyMap<number, Mark>): Item[] {
+function shorten(items: readonly Item[], kept: ReadonlySet<number>): Item[] {
   const shortened: Item[] = [];
   let omitted: TraceEvent[] = [];
   const flush = (): void => {
@@ -95,9 +92,9 @@ function shorten(items: readonly Item[], marks: ReadonlyMap<number, Mark>): Item
     omitted = [];
   };
   items.forEach((item, i) => {
-    const isMarked = item.events.some(({ step }) => marks.has(step));
-    if (i >= FIRST_ITEMS && i < items.length - LAST_ITEMS && !isMarked) {
-      omitted.push(...item.events);
+    const isKept = item.events.some(({ step }) => kept.has(step));
+    if (i >= FIRST_ITEMS && i < items.length - LAST_ITEMS && !isKept) {
+      for (const event of item.events) omitted.push(event);
       return;
     }
     flush();

@@ -153,6 +153,14 @@ describe('odd traces', () => {
     ).not.toContain('left out');
   });
 
+  it('that are very long show the operation that failed, and what the details speak of', () => {
+    const trace = turns(1, 5000, () => ({}));
+    const details = [{ heading: 'first', lines: ['here'], step: 1000 }];
+    const report = renderTrace({ ...trace, failure: { ...trace.failure, step: 2000, details } }, { command });
+    expect(report.match(/left out/g)).toHaveLength(3);
+    expect(report).toMatch(/^\| \* 1000 \| .*\n\| .*999 operations left out.*\n\| > 2000 \|.*\n.*\^ race/m);
+  });
+
   it('that fail before the first operation have a table', () => {
     const trace = traces.assertionTrace();
     const failure = { ...trace.failure, step: -1 };
