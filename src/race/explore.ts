@@ -27,6 +27,8 @@ export interface ExploreOptions {
   readonly exhaustive?: boolean | undefined;
   /** Only this schedule. */
   readonly replay?: string | undefined;
+  /** Called every 50 ms or so with the executions so far; false ends the exploration as if its budget were used up. */
+  readonly onTurn?: ((executions: number) => boolean) | undefined;
 }
 
 /** What `explore` gives: the result, and the failing execution for a report. */
@@ -91,6 +93,7 @@ class Campaign {
       if (now >= end) break;
       if (now >= turn) {
         await breathe();
+        if (this.#options.onTurn?.(this.#executions) === false) break;
         turn = performance.now() + TURN_MS;
       }
       const execution = this.#explorer.next(this.#strategy);
