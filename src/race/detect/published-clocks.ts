@@ -103,7 +103,8 @@ export class PublishedClocks {
       const at = slot << SLOT_SHIFT;
       const start = slots[at + SLOT_KEY] >> SIZE_BITS;
       const size = slots[at + SLOT_KEY] & ((1 << SIZE_BITS) - 1);
-      if (size !== WAITERS && start < end && first < start + size) slots[at + SLOT_EXECUTION] = 0;
+      const isStore = size !== LOCK && size !== WAITERS;
+      if (isStore && start < end && first < start + size) slots[at + SLOT_EXECUTION] = 0;
     }
   }
 

@@ -256,13 +256,13 @@ describe('order from elsewhere', () => {
 
   it('does not come from another lock, nor is it lost by writes to the word of the lock', () => {
     const h = history(2);
-    h.detector.acquire(0, 0);
+    h.detector.acquire(0, 4);
     h.write(0, 32);
-    h.detector.release(0, 0);
-    h.write(0, 0, 4, MODE_MARKED);
-    h.detector.acquire(1, 4);
-    expect(h.read(1, 32)).toMatchObject({ thread: 0 });
+    h.detector.release(0, 4);
+    h.write(0, 0, 8, MODE_MARKED);
     h.detector.acquire(1, 0);
+    expect(h.read(1, 32)).toMatchObject({ thread: 0 });
+    h.detector.acquire(1, 4);
     expect(h.read(1, 32)).toBeUndefined();
   });
 
