@@ -37,7 +37,8 @@ export interface Exploration extends ExploreResult {
   readonly trace?: Trace | undefined;
 }
 
-const DEFAULT_EXECUTIONS = 10_000;
+/** Executions, when nothing else is said. */
+export const DEFAULT_EXECUTIONS = 10_000;
 /** The host gets a turn so often, in milliseconds. */
 const TURN_MS = 50;
 

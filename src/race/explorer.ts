@@ -54,7 +54,7 @@ export class Explorer {
 
   /** Repeats a schedule, with every operation a scheduling point. Where it does not fit, it goes on as it can. */
   replay(schedule: Schedule): Execution {
-    const strategy = replayStrategy(schedule, 'lenient');
+    const strategy: Strategy = replayStrategy(schedule, 'lenient');
     const { executor } = this;
     const { locks } = executor;
     executor.everyPoint = true;

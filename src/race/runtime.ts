@@ -76,6 +76,11 @@ export function mth(receiver: unknown, name: string, args: readonly unknown[], s
   return reach === undefined ? false : x.range(reach.kind, reach.address, reach.size, site);
 }
 
+/** Before a loop. */
+export function enter(id: number): void {
+  runningExecutor().enterLoop(id);
+}
+
 export function loop(id: number, counting: boolean): boolean {
   return runningExecutor().loop(id, counting);
 }

@@ -33,7 +33,6 @@ import {
 import type { Segment } from './schedule.js';
 import { SharedTags } from './shared-tags.js';
 import { placeOf } from './sites.js';
-import { canGoOn, noteRead, relaxesInVain, spins } from './spin.js';
 import type { ExecutionView, Strategy } from './strategy.js';
 import type { SharedView, SimThread } from './thread.js';
 import { UndoLog } from './undo-log.js';
@@ -273,7 +272,7 @@ export class Executor implements ExecutionView {
       case OP_ACQUIRE:
         return (this.memory.wordAt(t.address >>> 2) & t.mask) === 0;
       case OP_AWAIT:
-        return t.passes > 0 || canGoOn(t, this.memory);
+        return t.passes > 0 || t.spin.hasChanged(this.memory);
       case OP_TIMEOUT:
         return (t.deadline !== Infinity && this.#timeoutsLeft > 0) || this.#spuriousLeft > 0;
       default:
@@ -371,6 +370,8 @@ export class Executor implements ExecutionView {
   /** A scheduling point, if the word is one; else the operation is booked at once. */
   #access(t: SimThread, writes: boolean): boolean {
     const isPoint = this.tags.use(t.address >>> 2, t.id, writes);
+    // What orders threads must be known of every word; what can race, of shared ones.
+    t.detect = isPoint || this.everyPoint || t.mode === MODE_ATOMIC;
     if (isPoint || this.everyPoint || this.#starting) return this.#point(t);
     if (this.#dirty && this.invariant !== null) this.#checkInvariant();
     if (this.failure !== null) return true;
@@ -446,7 +447,8 @@ export class Executor implements ExecutionView {
     let isPoint = false;
     const end = (address + size + 3) >>> 2;
     for (let word = address >>> 2; word < end; word++) if (this.tags.use(word, t.id, writes)) isPoint = true;
-    if (isPoint || this.everyPoint || this.#starting) return this.#point(t);
+    t.detect = isPoint || this.everyPoint;
+    if (t.detect || this.#starting) return this.#point(t);
     this.#perform(t);
     return this.failure !== null;
   }
@@ -536,14 +538,27 @@ export class Executor implements ExecutionView {
   relax(word: number, site: number): boolean {
     const t = this.current;
     if (t === null) return this.#noThread();
-    return relaxesInVain(t, word, this.memory) ? this.#await(t, true, site) : false;
+    const inVain = t.spin.relaxesInVain(word, this.memory.wordAt(word));
+    return inVain ? this.#await(t, true, site) : this.#rested(t);
+  }
+
+  /** The thread comes to a loop. */
+  enterLoop(id: number): void {
+    this.current?.spin.enter(id);
   }
 
   /** The beginning of a round of a loop: blocks if the last rounds were alike and changed nothing. */
   loop(id: number, counting: boolean): boolean {
     const t = this.current;
     if (t === null) return this.#noThread();
-    return spins(t, id, counting) ? this.#await(t, counting, id) : false;
+    return t.spin.round(id, counting) ? this.#await(t, counting, id) : this.#rested(t);
+  }
+
+  /** It need not wait: what was granted to a loop that could not go on otherwise is over. */
+  #rested(t: SimThread): boolean {
+    t.passes = 0;
+    t.exhausted = false;
+    return false;
   }
 
   /** @param bounded the loop may end by itself, after so many rounds */
@@ -556,7 +571,7 @@ export class Executor implements ExecutionView {
     t.kind = OP_AWAIT;
     t.mode = MODE_MARKED;
     t.site = site;
-    t.address = t.lastWords[0] * 4;
+    t.address = t.spin.watchedWord * 4;
     t.size = 4;
     t.view = null;
     return this.#pointBlocked(t);
@@ -618,8 +633,8 @@ export class Executor implements ExecutionView {
   #performRead(t: SimThread): void {
     const value = t.view === null ? 0 : t.view[t.index];
     this.#mix(t, value);
-    if (t.loop !== 0) noteRead(t, this.memory);
-    if (!this.limits.detectRaces) return;
+    if (t.spin.isInLoop) this.#noteRead(t);
+    if (!t.detect || !this.limits.detectRaces) return;
     const race = this.happensBefore.read(t.id, t.address, t.size, t.mode, t.site, this.steps);
     if (race !== undefined) this.#reportRace(t, race, 'reads');
   }
@@ -637,16 +652,21 @@ export class Executor implements ExecutionView {
     }
     const after = t.kind === OP_WRITE ? t.a : t.kind === OP_CAS ? t.b : resultOf(t.op, before, t.a);
     this.#mix(t, after);
-    if (t.kind !== OP_WRITE && t.loop !== 0) noteRead(t, this.memory);
-    if (after !== before) t.changes++;
+    if (t.kind !== OP_WRITE && t.spin.isInLoop) this.#noteRead(t);
+    if (after !== before) t.spin.changes++;
     this.#dirty = true;
     this.#noteUndo(t);
-    if (!this.limits.detectRaces) return;
+    if (!t.detect || !this.limits.detectRaces) return;
     const race =
       t.kind === OP_WRITE
         ? this.happensBefore.write(t.id, t.address, t.size, t.mode, t.site, this.steps)
         : this.happensBefore.readWrite(t.id, t.address, t.size, t.site, this.steps);
     if (race !== undefined) this.#reportRace(t, race, 'writes');
+  }
+
+  #noteRead(t: SimThread): void {
+    const word = t.address >>> 2;
+    t.spin.noteRead(word, this.memory.wordAt(word));
   }
 
   #noteUndo(t: SimThread): void {
@@ -657,10 +677,10 @@ export class Executor implements ExecutionView {
 
   #performRangeWrite(t: SimThread): void {
     this.#mix(t, 0);
-    t.changes++;
+    t.spin.changes++;
     this.#dirty = true;
     this.undo.noteRange(t.address, t.size);
-    if (!this.limits.detectRaces) return;
+    if (!t.detect || !this.limits.detectRaces) return;
     const { happensBefore: hb } = this;
     const race =
       (t.kind === OP_RMW ? hb.read(t.id, t.address, t.size, t.mode, t.site, this.steps) : undefined) ??
@@ -763,7 +783,7 @@ export class Executor implements ExecutionView {
     this.memory.setWord(word, before + Number(t.a));
     this.#becomeRunnable(t);
     this.#dirty = true;
-    t.changes++;
+    t.spin.changes++;
     this.happensBefore.readWrite(t.id, t.address, 4, t.site, this.steps);
     if (!t.exclusive) return;
     const cycle = this.locks.acquire(t.id, t.address, t.site);
@@ -797,7 +817,7 @@ export class Executor implements ExecutionView {
     this.undo.note(word, before);
     this.memory.setWord(word, before - Number(t.a));
     this.#dirty = true;
-    t.changes++;
+    t.spin.changes++;
     this.locks.release(t.id, t.address);
     this.happensBefore.readWrite(t.id, t.address, 4, t.site, this.steps);
   }

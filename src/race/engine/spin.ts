@@ -1,5 +1,4 @@
 import type { AddressMap } from './address-map.js';
-import { MAX_WATCHED, type SimThread } from './thread.js';
 
 /**
  * Spin loops. A round of a loop that changed nothing and read the same values as the round before can only go on like
@@ -12,69 +11,145 @@ import { MAX_WATCHED, type SimThread } from './thread.js';
 const SPIN_ROUNDS = 1;
 /** The same for a loop that counts: more than any bounded spin that is meant. */
 const COUNTING_ROUNDS = 64;
+/** Words that a round may read; one that reads more is no spin loop. */
+const MAX_WATCHED = 32;
+/** Reads that are remembered; two rounds must fit. */
+const LOG_SIZE = 128;
+const LOG_MASK = LOG_SIZE - 1;
+/** Loops around one another. */
+const MAX_NESTING = 64;
 
-/** Notes what the running round of a loop has read. */
-export function noteRead(t: SimThread, memory: AddressMap): void {
-  const at = t.reads;
-  t.reads = at + 1;
-  if (at >= MAX_WATCHED) return;
-  const word = t.address >>> 2;
-  t.readWords[at] = word;
-  t.readValues[at] = memory.wordAt(word);
-}
+/** What the loops of one thread do. */
+export class SpinWatch {
+  /** Changes of shared memory that the thread made. */
+  changes = 0;
+  // What it read, the last LOG_SIZE reads.
+  #reads = 0;
+  readonly #words = new Int32Array(LOG_SIZE);
+  readonly #values = new Int32Array(LOG_SIZE);
+  // The loops that it is in, outermost first. Those that were left disappear when one further out goes on.
+  #depth = 0;
+  readonly #ids = new Int32Array(MAX_NESTING);
+  readonly #roundStart = new Float64Array(MAX_NESTING);
+  readonly #lastStart = new Float64Array(MAX_NESTING);
+  readonly #changesThen = new Float64Array(MAX_NESTING);
+  readonly #alike = new Int32Array(MAX_NESTING);
+  // cpu_relax: the last word, and its value then.
+  #relaxedWord = -1;
+  #relaxedValue = 0;
+  #relaxedChanges = 0;
+  // What the thread waits for: a change of one of these.
+  #watched = 0;
+  readonly #watchedWords = new Int32Array(MAX_WATCHED);
+  readonly #watchedValues = new Int32Array(MAX_WATCHED);
 
-/**
- * A round of loop `id` begins: whether the thread has to wait for a change, of the words in `lastWords`.
- *
- * @param counting the loop changes a variable by counting
- */
-export function spins(t: SimThread, id: number, counting: boolean): boolean {
-  const alike = t.loop === id && t.changes === 0 && t.reads > 0 && sameReads(t);
-  t.rounds = alike ? t.rounds + 1 : 0;
-  t.loop = id;
-  t.changes = 0;
-  t.lastReads = Math.min(t.reads, MAX_WATCHED);
-  t.lastWords.set(t.readWords);
-  t.lastValues.set(t.readValues);
-  const known = t.reads <= MAX_WATCHED;
-  t.reads = 0;
-  if (!alike) {
-    t.passes = 0;
-    t.exhausted = false;
+  reset(): void {
+    this.changes = 0;
+    this.#reads = 0;
+    this.#depth = 0;
+    this.#relaxedWord = -1;
+    this.#watched = 0;
   }
-  return alike && known && t.rounds >= (counting ? COUNTING_ROUNDS : SPIN_ROUNDS);
-}
 
-function sameReads(t: SimThread): boolean {
-  if (t.reads !== t.lastReads) return false;
-  for (let i = 0; i < t.reads; i++) {
-    if (t.readWords[i] !== t.lastWords[i] || t.readValues[i] !== t.lastValues[i]) return false;
+  /** Whether reads have to be noted. */
+  get isInLoop(): boolean {
+    return this.#depth > 0;
   }
-  return true;
-}
 
-/** Whether a word has changed that the waiting thread had read. */
-export function canGoOn(t: SimThread, memory: AddressMap): boolean {
-  for (let i = 0; i < t.lastReads; i++) if (memory.wordAt(t.lastWords[i]) !== t.lastValues[i]) return true;
-  return false;
-}
+  noteRead(word: number, value: number): void {
+    const at = this.#reads++ & LOG_MASK;
+    this.#words[at] = word;
+    this.#values[at] = value;
+  }
 
-/**
- * `cpu_relax(word)`: whether the thread has relaxed on this word before and found the same value both times. Then it
- * waits for a change of that word. The first time it goes on: what it read may have been old already.
- */
-export function relaxesInVain(t: SimThread, word: number, memory: AddressMap): boolean {
-  const value = memory.wordAt(word);
-  const same = t.relaxedWord === word && t.relaxedValue === value;
-  t.relaxedWord = word;
-  t.relaxedValue = value;
-  if (!same) {
-    t.passes = 0;
-    t.exhausted = false;
+  /** The thread comes to a loop. */
+  enter(id: number): void {
+    let depth = this.#find(id);
+    if (depth < 0) depth = Math.min(this.#depth, MAX_NESTING - 1);
+    this.#depth = depth + 1;
+    this.#ids[depth] = id;
+    // What the head of the loop reads belongs to the first round.
+    this.#roundStart[depth] = this.#reads;
+    this.#changesThen[depth] = this.changes;
+    this.#lastStart[depth] = -1;
+    this.#alike[depth] = 0;
+  }
+
+  /**
+   * A round of a loop begins.
+   *
+   * @param counting the loop changes a variable by counting
+   * @returns whether the thread has to wait until something changes that the last round read
+   */
+  round(id: number, counting: boolean): boolean {
+    const depth = this.#find(id);
+    if (depth < 0) throw new Error(`a round of loop ${id}, which was not entered`);
+    this.#depth = depth + 1;
+    const alike = this.#changesThen[depth] === this.changes && this.#sameReads(depth);
+    this.#alike[depth] = alike ? this.#alike[depth] + 1 : 0;
+    this.#lastStart[depth] = this.#roundStart[depth];
+    this.#roundStart[depth] = this.#reads;
+    this.#changesThen[depth] = this.changes;
+    if (this.#alike[depth] < (counting ? COUNTING_ROUNDS : SPIN_ROUNDS)) return false;
+    this.#watch(this.#lastStart[depth]);
+    return true;
+  }
+
+  #find(id: number): number {
+    let depth = this.#depth - 1;
+    while (depth >= 0 && this.#ids[depth] !== id) depth--;
+    return depth;
+  }
+
+  /** Whether the round that ends now read what the one before it did. */
+  #sameReads(depth: number): boolean {
+    const start = this.#roundStart[depth];
+    const before = this.#lastStart[depth];
+    const count = this.#reads - start;
+    if (before < 0 || count === 0 || count > MAX_WATCHED || start - before !== count) return false;
+    for (let i = 0; i < count; i++) {
+      const one = (before + i) & LOG_MASK;
+      const other = (start + i) & LOG_MASK;
+      if (this.#words[one] !== this.#words[other] || this.#values[one] !== this.#values[other]) return false;
+    }
+    return true;
+  }
+
+  #watch(start: number): void {
+    this.#watched = this.#reads - start;
+    for (let i = 0; i < this.#watched; i++) {
+      this.#watchedWords[i] = this.#words[(start + i) & LOG_MASK];
+      this.#watchedValues[i] = this.#values[(start + i) & LOG_MASK];
+    }
+  }
+
+  /**
+   * `cpu_relax(word)`: whether the thread has relaxed on this word before and found the same value both times. Then it
+   * waits for a change of that word. The first time it goes on: what it read may have been old already.
+   */
+  relaxesInVain(word: number, value: number): boolean {
+    const same =
+      this.#relaxedWord === word && this.#relaxedValue === value && this.#relaxedChanges === this.changes;
+    this.#relaxedWord = word;
+    this.#relaxedValue = value;
+    this.#relaxedChanges = this.changes;
+    if (!same) return false;
+    this.#watched = 1;
+    this.#watchedWords[0] = word;
+    this.#watchedValues[0] = value;
+    return true;
+  }
+
+  /** Whether one of the words that the thread waits for has changed. */
+  hasChanged(memory: AddressMap): boolean {
+    for (let i = 0; i < this.#watched; i++) {
+      if (memory.wordAt(this.#watchedWords[i]) !== this.#watchedValues[i]) return true;
+    }
     return false;
   }
-  t.lastReads = 1;
-  t.lastWords[0] = word;
-  t.lastValues[0] = value;
-  return true;
+
+  /** The first word that the thread waits for. */
+  get watchedWord(): number {
+    return this.#watchedWords[0];
+  }
 }

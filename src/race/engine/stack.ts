@@ -1,8 +1,22 @@
-import { originalPosition } from '../transform/original-position.js';
+/** A position in a file that the user knows. */
+export interface Position {
+  readonly file: string;
+  readonly line: number;
+}
 
-/** Frames of transformed functions: their twins have this at the end of their names. */
+/** Finds the source position of one in a transformed file. */
+export type PositionMapper = (url: string, line: number, column: number) => Position | undefined;
+
+let mapper: PositionMapper = () => undefined;
+
+/** Who loads transformed files says how their positions map to those of the sources. */
+export function mapPositions(next: PositionMapper): void {
+  mapper = next;
+}
+
 const FRAME =
   /^\s*at (?:async )?(?<name>[^\s(]+)(?: \[as [^\]]+\])? \(?(?<url>(?:file:\/\/|\/)[^)]*?):(?<line>\d+):(?<column>\d+)\)?$/;
+/** The names of twins end like this. */
 const TWIN = '$r';
 
 /**
@@ -16,8 +30,9 @@ export function callsOf(stack: string): string[] {
     if (groups?.name === undefined || groups.url === undefined) continue;
     const name = groups.name.split('.').at(-1) ?? '';
     if (!name.endsWith(TWIN)) continue;
-    const { file, line: original } = originalPosition(groups.url, Number(groups.line), Number(groups.column));
-    calls.unshift(`${name.slice(0, -TWIN.length)} ${file}:${original}`);
+    const position = mapper(groups.url, Number(groups.line), Number(groups.column));
+    const place = position === undefined ? '' : ` ${position.file}:${position.line}`;
+    calls.unshift(`${name.slice(0, -TWIN.length)}${place}`);
   }
   return calls;
 }

@@ -1,10 +1,8 @@
 import { MODE_PLAIN, OP_LOCAL } from './op.js';
+import { SpinWatch } from './spin.js';
 
 /** A typed array or DataView of shared memory, as far as the executor uses it. */
 export type SharedView = Record<number, number | bigint>;
-
-/** Words that a spinning thread looked at in one round of its loop, at most: more are no spin loop. */
-export const MAX_WATCHED = 8;
 
 /** A simulated thread: a generator, the operation that it executes when it goes on, and what it waits for. */
 export class SimThread {
@@ -20,6 +18,8 @@ export class SimThread {
   address = -1;
   size = 0;
   site = 0;
+  /** The race detector has to know of it. */
+  detect = true;
   /** The view, and the index of the element in it; null for ranges and for what is no single element. */
   view: SharedView | null = null;
   index = 0;
@@ -40,25 +40,13 @@ export class SimThread {
   /** Atomics.notify: how many were woken. */
   woken = 0;
 
-  // Spin loops: what the current and the last round of the innermost loop read, and whether they changed anything.
-  loop = 0;
-  changes = 0;
-  rounds = 0;
-  reads = 0;
-  readonly readWords = new Int32Array(MAX_WATCHED);
-  readonly readValues = new Int32Array(MAX_WATCHED);
-  lastReads = 0;
-  readonly lastWords = new Int32Array(MAX_WATCHED);
-  readonly lastValues = new Int32Array(MAX_WATCHED);
+  /** Its loops, and what they read. */
+  readonly spin = new SpinWatch();
   /** Rounds of a spin loop that are let pass although nothing changed: nobody else could go on. */
   passes = 0;
   /** The loop may end by itself after so many rounds; and that chance was given, in vain. */
   bounded = false;
   exhausted = false;
-  /** The last `cpu_relax`: its word, and the value then. */
-  relaxedWord = -1;
-  relaxedValue = 0;
-
   /** Calls around the pending operation; only while recording. */
   calls: readonly string[] = [];
   /** The operation on a modelled object that began and has not executed anything yet; see `history.ts`. */
@@ -89,14 +77,9 @@ export class SimThread {
     this.view = null;
     this.waiting = false;
     this.deadline = Infinity;
-    this.loop = 0;
-    this.changes = 0;
-    this.rounds = 0;
-    this.reads = 0;
-    this.lastReads = 0;
     this.passes = 0;
     this.exhausted = false;
-    this.relaxedWord = -1;
+    this.spin.reset();
     this.begun = this.base === null;
     this.calls = [];
     this.call = null;
