@@ -15,32 +15,98 @@ import { mayBeShared } from './known.js';
 
 export type Loop = DoWhileStatement | ForInStatement | ForOfStatement | ForStatement | WhileStatement;
 
-/** A loop. If it may reach shared memory, each iteration of its twin starts by telling so. */
-export function emitLoop(node: Loop, e: Emission): string {
-  const before = e.points;
-  const head = emitHead(node, e);
-  const body = e.emit(node.body);
-  const tail = node.type === 'DoWhileStatement' ? `while (${e.emit(node.test)});` : '';
-  if (!e.isTwin || e.points === before) return `${head} ${body} ${tail}`;
-  const id = e.module.sites.numberOf(node, e.functionName);
-  const point = e.point('loop', `${e.module.names.own('b')} + ${id}, ${isCounting(node)}`);
-  return `${head} { ${e.mark(node.start)}${point}; ${body} } ${tail}`;
+/** The parts of a loop's head, as text. */
+interface Head {
+  readonly start: string;
+  /** `let i = 0`, or an expression; empty for loops that have none. */
+  readonly init: string;
+  readonly test: string;
+  readonly update: string;
+  /** `const x of`, for a loop over values. */
+  readonly left: string;
+  readonly right: string;
 }
 
-function emitHead(node: Loop, e: Emission): string {
+/**
+ * A loop. If it may reach shared memory, its twin tells the runtime before its first iteration and at the start of each:
+ * so spinning is noticed. For that, `while` and `do` become `for` loops, where `continue` and labels mean the same.
+ */
+export function emitLoop(node: Loop, e: Emission): string {
+  const before = e.points;
+  const head = headOf(node, e);
+  const body = e.emit(node.body);
+  if (!e.isTwin || e.points === before) return plainLoop(node, head, body);
+  const id = `${e.module.names.own('b')} + ${e.module.sites.numberOf(node, e.functionName)}`;
+  const enter = `${e.helper('enter')}(${id})`;
+  const point = e.point('loop', `${id}, ${isCounting(node)}`);
+  return `${watchedHead(node, head, enter, e)} { ${e.mark(node.start)}${point}; ${body} }`;
+}
+
+function headOf(node: Loop, e: Emission): Head {
   const start = e.mark(node.start);
+  const none = { start, init: '', test: '', update: '', left: '', right: '' };
   switch (node.type) {
     case 'DoWhileStatement':
-      return `${start}do`;
     case 'WhileStatement':
-      return `${start}while (${e.emit(node.test)})`;
+      return { ...none, test: e.emit(node.test) };
     case 'ForStatement':
-      return `${start}for (${emitInit(node.init, e)}; ${node.test ? e.emit(node.test) : ''}; ${emitVoid(node.update, e)})`;
+      return {
+        ...none,
+        init: emitInit(node.init, e),
+        test: node.test ? e.emit(node.test) : '',
+        update: emitVoid(node.update, e),
+      };
     case 'ForInStatement':
-      return `${start}for (${emitLeft(node.left, e)} in ${e.emit(node.right)})`;
+      return { ...none, left: `${emitLeft(node.left, e)} in`, right: e.emit(node.right) };
     case 'ForOfStatement':
-      return `${start}for ${node.await ? 'await ' : ''}(${emitLeft(node.left, e)} of ${emitWhole(node.right, e)})`;
+      return { ...none, left: `${emitLeft(node.left, e)} of`, right: emitWhole(node.right, e) };
   }
+}
+
+function plainLoop(node: Loop, { start, init, test, update, left, right }: Head, body: string): string {
+  switch (node.type) {
+    case 'DoWhileStatement':
+      return `${start}do ${body} while (${test});`;
+    case 'WhileStatement':
+      return `${start}while (${test}) ${body}`;
+    case 'ForStatement':
+      return `${start}for (${init}; ${test}; ${update}) ${body}`;
+    default:
+      return `${start}${forKeyword(node)} (${left} ${right}) ${body}`;
+  }
+}
+
+function watchedHead(
+  node: Loop,
+  { start, init, test, update, left, right }: Head,
+  enter: string,
+  e: Emission,
+): string {
+  switch (node.type) {
+    case 'DoWhileStatement': {
+      // Its first round needs no test.
+      const first = e.temp();
+      return `${start}for (${enter}, ${first} = true; ${first} || (${test}); ${first} = false)`;
+    }
+    case 'WhileStatement':
+      return `${start}for (${enter}; ${test}; )`;
+    case 'ForStatement': {
+      const isDeclaration = node.init?.type === 'VariableDeclaration';
+      const entered = e.module.names.own('e');
+      const first = isDeclaration
+        ? `${init}, ${entered} = ${enter}`
+        : init === ''
+          ? enter
+          : `${init}, ${enter}`;
+      return `${start}for (${first}; ${test}; ${update})`;
+    }
+    default:
+      return `${start}${forKeyword(node)} (${left} (${enter}, ${right}))`;
+  }
+}
+
+function forKeyword(node: Loop): string {
+  return node.type === 'ForOfStatement' && node.await ? 'for await' : 'for';
 }
 
 function emitInit(node: ForStatement['init'], e: Emission): string {

@@ -86,13 +86,18 @@ export class FakeRuntime {
       ArrayBuffer.isView(receiver) && this.note(`${name}(${args.join()})`, site, false),
     smth: (receiver: unknown, name: string, args: readonly unknown[], site: number) =>
       ArrayBuffer.isView(receiver) && this.note(`${name}(${args.join()})`, site, true),
+    enter: (id: number) => {
+      this.entered.add(id);
+    },
     loop: (id: number, counting: boolean) => {
+      if (!this.entered.has(id)) throw new Error(`loop ${id} was not entered`);
       this.loops.push(`${this.placeOf(id).split(' ')[0].replace(/^.*?:/, '')} ${counting}`);
       return this.yieldsAt(this.points++);
     },
   };
 
   readonly loops: string[] = [];
+  readonly entered = new Set<number>();
 }
 
 function atomic(op: number, index: unknown, a: unknown, b: unknown): string {
