@@ -111,8 +111,7 @@ const claiming = kernelPart(
         {
           file: 'kernel/sync/bitops',
           find: 'return ((Atomics.or(k.i32, addr + (nr >>> 5), 1 << (nr & 31))',
-          replace:
-            'const old = Atomics.load(k.i32, addr + (nr >>> 5)); set_bit(k, nr, addr); return ((old',
+          replace: 'const old = Atomics.load(k.i32, addr + (nr >>> 5)); set_bit(k, nr, addr); return ((old',
         },
       ],
     },

@@ -75,7 +75,8 @@ function countBlocks(k: Kernel, head: number, order: number): number {
   for (let link = i32[head], before = head; link !== head; before = link, link = i32[link]) {
     checkFree(k, link, before, 1);
     const page = link - PAGE.at.lru;
-    if (i32[page + PAGE.at.private] !== order) throw new Error(`${k.nameOf(page)}: not a block of order ${order}`);
+    if (i32[page + PAGE.at.private] !== order)
+      throw new Error(`${k.nameOf(page)}: not a block of order ${order}`);
     blocks++;
   }
   return blocks;
@@ -116,21 +117,29 @@ function checkFree(k: Kernel, link: number, before: number, inBuddy: number): vo
   const { i32 } = k;
   const page = link - PAGE.at.lru;
   if (i32[link + 1] !== before) throw new Error(`${k.nameOf(link)}: the list is broken`);
-  if (((i32[page + PAGE.at.flags] >>> PG_buddy) & 1) !== inBuddy) throw new Error(`${k.nameOf(page)}: in a wrong list`);
+  if (((i32[page + PAGE.at.flags] >>> PG_buddy) & 1) !== inBuddy)
+    throw new Error(`${k.nameOf(page)}: in a wrong list`);
   if (i32[page + PAGE.at._count] !== 0) throw new Error(`${k.nameOf(page)}: in a list, and in use`);
 }
 
-/** Fails if a CPU, which is offline, still has pages or counts of its own. */
-export function expectNothingLeft(k: Kernel, cpu: number): void {
+/** Fails if a CPU has pages on its lists. */
+export function expectNothingListed(k: Kernel, cpu: number): void {
   for (const zone of populatedZones(k)) {
     const set = k.i32[zone + ZONE.at.pageset + cpu];
     for (const list of [PCP_HOT, PCP_COLD]) {
       const count = k.i32[set + list * PER_CPU_PAGES.words + PER_CPU_PAGES.at.count];
-      expectValue(`pages on the lists of CPU ${cpu}`, count, 0);
+      expectValue(`the number of pages on a list of CPU ${cpu}`, count, 0);
     }
+  }
+}
+
+/** Fails if a CPU, which is offline, still has pages or counts of its own. */
+export function expectNothingLeft(k: Kernel, cpu: number): void {
+  expectNothingListed(k, cpu);
+  for (const zone of populatedZones(k)) {
+    const diffs = k.i32[zone + ZONE.at.pageset + cpu] + PER_CPU_PAGESET.at.vm_stat_diff;
     for (let item = 0; item < NR_VM_ZONE_STAT_ITEMS; item++) {
-      const diff = k.i32[set + PER_CPU_PAGESET.at.vm_stat_diff + item];
-      expectValue(`what CPU ${cpu} has not folded`, diff, 0);
+      expectValue(`what CPU ${cpu} has not folded`, k.i32[diffs + item], 0);
     }
   }
 }

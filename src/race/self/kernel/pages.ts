@@ -16,12 +16,12 @@ export function setHotLists(k: Kernel, high: number, batch: number): void {
   }
 }
 
-/** Lets requests go down to the last page, and counts of free pages be exact at every moment. In setup. */
+/** Lets requests go down to the last page, and has counts of free pages exact at every moment. In setup. */
 export function allowAll(k: Kernel): void {
   const { i32 } = k;
+  i32[KERNEL.totalreserve_pages] = 0;
   for (const zone of populatedZones(k)) {
     i32.fill(0, zone + ZONE.at.pages_min, zone + ZONE.at.pages_high + 1);
-    i32.fill(0, zone + ZONE.at.lowmem_reserve, zone + ZONE.at.type);
     for (let cpu = 0; cpu < i32[KERNEL.nr_cpus]; cpu++) {
       i32[i32[zone + ZONE.at.pageset + cpu] + PER_CPU_PAGESET.at.stat_threshold] = 0;
     }

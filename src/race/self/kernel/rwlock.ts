@@ -55,11 +55,15 @@ const twoWriters = kernelPart(
     },
     'a waiting writer does not say that it sleeps': {
       kinds: NOT_WOKEN,
-      patches: [{ file: SLOW, find: 'const contended = value | CONTENDED;', replace: 'const contended = value;' }],
+      patches: [
+        { file: SLOW, find: 'const contended = value | CONTENDED;', replace: 'const contended = value;' },
+      ],
     },
     'a waiting reader does not say that it sleeps': {
       kinds: NOT_WOKEN,
-      patches: [{ file: SLOW, find: 'const waiting = value | READERS_WAIT;', replace: 'const waiting = value;' }],
+      patches: [
+        { file: SLOW, find: 'const waiting = value | READERS_WAIT;', replace: 'const waiting = value;' },
+      ],
     },
   },
 );

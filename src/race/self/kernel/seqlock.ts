@@ -53,7 +53,9 @@ const pair = kernelPart(
     },
     'a reader reads while somebody writes': {
       kinds: ['assertion'],
-      patches: [{ file: FILE, find: 'BUG_ON(k, lockOwner(', replace: 'return sequence; BUG_ON(k, lockOwner(' }],
+      patches: [
+        { file: FILE, find: 'BUG_ON(k, lockOwner(', replace: 'return sequence; BUG_ON(k, lockOwner(' },
+      ],
     },
     'writers do not exclude one another': {
       kinds: ['assertion', 'livelock', 'deadlock'],

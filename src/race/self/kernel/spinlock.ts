@@ -56,7 +56,9 @@ const sleeping = kernelPart(
     },
     'a waiter does not say that it sleeps': {
       kinds: NOT_WOKEN,
-      patches: [{ file: FILE, find: 'const contended = value | CONTENDED;', replace: 'const contended = value;' }],
+      patches: [
+        { file: FILE, find: 'const contended = value | CONTENDED;', replace: 'const contended = value;' },
+      ],
     },
     'who was woken forgets that others may sleep': {
       kinds: NOT_WOKEN,
@@ -129,7 +131,11 @@ const interrupted = kernelPart(
     'spin_lock_irqsave leaves interrupts on': {
       kinds: ['deadlock', 'assertion'],
       patches: [
-        { file: 'kernel/sync/spinlock', find: 'const flags = local_irq_save(k);', replace: 'const flags = 0;' },
+        {
+          file: 'kernel/sync/spinlock',
+          find: 'const flags = local_irq_save(k);',
+          replace: 'const flags = 0;',
+        },
       ],
     },
   },

@@ -1,0 +1,148 @@
+import { GFP_ATOMIC, GFP_KERNEL, GFP_TEMPORARY } from '../../../kernel/mm/gfp.js';
+import type { Kernel } from '../../../kernel/kernel.js';
+import { scenario } from '../../scenario.js';
+import { kernelPart, NOT_GUARDED, type KernelPart } from './kernel-part.js';
+import { groupedZone, oneZone } from './machines.js';
+import { expectMemory, noteFreePages } from './memory-check.js';
+import { givePages, setHotLists, takePages } from './pages.js';
+
+/** The buddy system: no frame has two owners, and no free page is lost or counted twice. */
+
+const ALLOC = 'kernel/mm/page-alloc';
+const BUDDY = 'kernel/mm/buddy';
+
+/** A block of two pages there and back: it splits a larger block, and merges with its other half again. */
+function pairThereAndBack(k: Kernel): void {
+  const address = takePages(k, GFP_KERNEL, 1, k.cpu + 1);
+  givePages(k, address, 1, k.cpu + 1);
+}
+
+const blocks = kernelPart(
+  scenario({
+    name: 'kernel: two CPUs allocate and free blocks of two pages',
+    machine: oneZone(2),
+    setup: noteFreePages,
+    threads: [pairThereAndBack, pairThereAndBack],
+    final: (k) => expectMemory(k),
+  }),
+  {
+    'a block is taken without zone->lock': {
+      kinds: NOT_GUARDED,
+      patches: [
+        {
+          file: ALLOC,
+          find: 'const pfn = __rmqueue(k, zone, order, type);',
+          replace:
+            'spin_unlock(k, zone + ZONE_LOCK); const pfn = __rmqueue(k, zone, order, type); ' +
+            'spin_lock(k, zone + ZONE_LOCK);',
+        },
+      ],
+    },
+    'a block is freed without zone->lock': {
+      kinds: NOT_GUARDED,
+      patches: [
+        {
+          file: ALLOC,
+          find: '__free_one_page(k, zone, pfn, order);',
+          replace:
+            'spin_unlock(k, zone + ZONE_LOCK); __free_one_page(k, zone, pfn, order); ' +
+            'spin_lock(k, zone + ZONE_LOCK);',
+        },
+      ],
+    },
+  },
+);
+
+/** Lists that hold a page or two between a refill of one and a limit of three. */
+function prepareLists(k: Kernel): void {
+  setHotLists(k, 3, 1);
+  noteFreePages(k);
+}
+
+/** A single page of the CPU's list and a block beside it: their buddies are in use, free, or on the other's list. */
+function singleAndPair(k: Kernel): void {
+  const single = takePages(k, GFP_KERNEL, 0, k.cpu + 1);
+  const pair = takePages(k, GFP_KERNEL, 1, k.cpu + 1);
+  givePages(k, single, 0, k.cpu + 1);
+  givePages(k, pair, 1, k.cpu + 1);
+  k.drain_local_pages();
+}
+
+const neighbours = kernelPart(
+  scenario({
+    name: 'kernel: blocks are freed beside pages of other CPUs',
+    machine: oneZone(2),
+    setup: prepareLists,
+    threads: [singleAndPair, singleAndPair],
+    final: (k) => expectMemory(k),
+  }),
+  {
+    'a free block merges with whatever looks like its size': {
+      kinds: NOT_GUARDED,
+      patches: [{ file: BUDDY, find: '(flags & BUDDY_BIT) !== 0', replace: 'flags !== 0' }],
+    },
+  },
+);
+
+/** Two types take a pageblock over from each other, while pages go to lists by its type. */
+const types = kernelPart(
+  scenario({
+    name: 'kernel: pages of two mobilities from one zone',
+    machine: groupedZone(2),
+    setup: prepareLists,
+    threads: [
+      (k) => {
+        const address = takePages(k, GFP_TEMPORARY, 0, 1);
+        givePages(k, address, 0, 1);
+      },
+      (k) => {
+        const address = takePages(k, GFP_KERNEL, 0, 2);
+        givePages(k, address, 0, 2);
+      },
+    ],
+    final: (k) => expectMemory(k),
+  }),
+  {
+    'the type of a pageblock is read plainly': {
+      kinds: ['race'],
+      patches: [
+        {
+          file: BUDDY,
+          find: 'readOnce(k, (i32[zone + PAGEBLOCK_TYPES] + (pfn >>> i32[PAGEBLOCK_ORDER])) & INDEX)',
+          replace: 'i32[(i32[zone + PAGEBLOCK_TYPES] + (pfn >>> i32[PAGEBLOCK_ORDER])) & INDEX]',
+        },
+      ],
+    },
+  },
+);
+
+function pairInHandler(k: Kernel): void {
+  const address = takePages(k, GFP_ATOMIC, 1, 9);
+  givePages(k, address, 1, 9);
+}
+
+const interrupted = kernelPart(
+  scenario({
+    name: 'kernel: an interrupt handler allocates a block',
+    machine: oneZone(1),
+    setup: noteFreePages,
+    threads: [pairThereAndBack],
+    interrupts: [{ cpu: 0, handler: pairInHandler }],
+    final: (k) => expectMemory(k),
+  }),
+  {
+    'zone->lock is taken with interrupts on': {
+      kinds: ['deadlock', 'assertion'],
+      patches: [
+        {
+          file: ALLOC,
+          find: 'k.f64[(k.area + PGFREE) >>> 1] += 1 << order;',
+          replace:
+            'k.i32[k.area + CPU_AREA.at.irqs_disabled] = 0; k.f64[(k.area + PGFREE) >>> 1] += 1 << order;',
+        },
+      ],
+    },
+  },
+);
+
+export const BUDDY_PARTS: readonly KernelPart[] = [blocks, neighbours, types, interrupted];

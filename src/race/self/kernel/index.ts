@@ -1,0 +1,55 @@
+import type { FailureKind } from '../../engine/failure.js';
+import type { MachineScenario, Scenario } from '../../scenario.js';
+import { ATOMIC_PARTS } from './atomics.js';
+import { BUDDY_PARTS } from './buddy.js';
+import { DRAIN_PARTS } from './drain.js';
+import { HOTPLUG_PARTS } from './hotplug.js';
+import type { KernelPart } from './kernel-part.js';
+import { PAGE_LIST_PARTS } from './page-lists.js';
+import { REFERENCE_PARTS } from './references.js';
+import { RWLOCK_PARTS } from './rwlock.js';
+import { SEQLOCK_PARTS } from './seqlock.js';
+import { SPINLOCK_PARTS } from './spinlock.js';
+import { ZONE_PARTS } from './zones.js';
+
+/** A scenario of the kernel, and what the explorer has to say of it. */
+export interface KernelCheck {
+  readonly name: string;
+  readonly scenario: MachineScenario;
+  /** Silence, or a failure of one of these kinds. */
+  readonly expect: 'pass' | readonly FailureKind[];
+}
+
+const PARTS: readonly KernelPart[] = [
+  ...SPINLOCK_PARTS,
+  ...RWLOCK_PARTS,
+  ...SEQLOCK_PARTS,
+  ...ATOMIC_PARTS,
+  ...BUDDY_PARTS,
+  ...PAGE_LIST_PARTS,
+  ...REFERENCE_PARTS,
+  ...DRAIN_PARTS,
+  ...ZONE_PARTS,
+  ...HOTPLUG_PARTS,
+];
+
+function checksOf(parts: readonly KernelPart[]): KernelCheck[] {
+  const checks: KernelCheck[] = [];
+  for (const { right, mutants } of parts) {
+    checks.push({ name: right.name, scenario: right, expect: 'pass' });
+    for (const { scenario, kinds } of mutants) checks.push({ name: scenario.name, scenario, expect: kinds });
+  }
+  return checks;
+}
+
+/** The properties of the kernel as it is, each followed by the same of wrong kernels. Names are unique. */
+export const KERNEL_CHECKS: readonly KernelCheck[] = checksOf(PARTS);
+
+function scenariosOf(checks: readonly KernelCheck[]): Scenario[] {
+  const scenarios: Scenario[] = [];
+  for (const check of checks) scenarios.push(check.scenario);
+  return scenarios;
+}
+
+/** The scenarios alone, in the same order: so this file is one that `gfp check` can explore. */
+export default scenariosOf(KERNEL_CHECKS);
