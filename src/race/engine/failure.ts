@@ -72,7 +72,10 @@ export interface TraceEvent {
   /** What else is to be said: `timed out`, `wakes thread 2`, `not equal`. Empty for nothing. */
   readonly note: string;
   readonly site: Site | undefined;
-  /** Calls from the thread's function down to the one around the operation, outermost first: `name file:line`. */
+  /**
+   * Calls from the thread's function down to the one around the operation, outermost first: `name file:line`, the line
+   * being the one inside the function where the next one was called.
+   */
   readonly calls: readonly string[];
   /** Whether other threads are known to use this memory: what reports leave out else. */
   readonly shared: boolean;

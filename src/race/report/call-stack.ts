@@ -4,7 +4,13 @@ import { oneLine } from './plain-text.js';
 /** A function that was being executed. */
 export interface Call {
   readonly name: string;
-  /** `file:line`, or empty when the operation's own place says as much. */
+  /** `file:line` from where it was called; empty when that is not known. */
+  readonly from: string;
+}
+
+/** A function on the stack, and the place inside it that is being executed. */
+interface Frame {
+  readonly name: string;
   readonly place: string;
 }
 
@@ -13,20 +19,15 @@ export function placeText(site: Site | undefined): string {
   return site === undefined ? '' : oneLine(`${site.file}:${site.line}`);
 }
 
-/** The calls in which an operation stands, outermost first. */
-export function callsOf({ calls, site }: TraceEvent): Call[] {
-  if (calls.length === 0) {
-    const name = site?.functionName ?? '';
-    return name === '' ? [] : [{ name: oneLine(name), place: '' }];
-  }
-  const own = placeText(site);
-  return calls.map((text) => {
-    const line = oneLine(text);
-    const space = line.lastIndexOf(' ');
-    const place = line.slice(space + 1);
-    // The innermost one, which moves on with each operation, would else look like a new call.
-    return { name: space < 0 ? line : line.slice(0, space), place: space < 0 || place === own ? '' : place };
-  });
+/**
+ * The calls in which an operation stands, outermost first. Two operations are in the same call when the same functions
+ * were called from the same places; where these functions have got to meanwhile does not matter.
+ */
+export function callsOf(event: TraceEvent): Call[] {
+  const frames = framesOf(event);
+  const calls = frames.map(({ name }, i): Call => ({ name, from: i === 0 ? '' : frames[i - 1].place }));
+  // A thread's function that has no name says nothing.
+  return calls.at(0)?.name === '' ? calls.slice(1) : calls;
 }
 
 /** How many calls two stacks have in common, from the outermost on. */
@@ -36,19 +37,43 @@ export function commonCalls(a: readonly Call[], b: readonly Call[]): number {
     common < a.length &&
     common < b.length &&
     a[common].name === b[common].name &&
-    a[common].place === b[common].place
+    a[common].from === b[common].from
   ) {
     common++;
   }
   return common;
 }
 
-/** The place of an operation and the calls around it, innermost first, as lines. */
+/** A call as reports show it. */
+export function callText({ name }: Pick<Call, 'name'>): string {
+  return `${name === '' ? 'anonymous' : name}()`;
+}
+
+/** The expression of an operation and the stack around it, innermost first, as lines. */
 export function stackLines(event: TraceEvent): string[] {
   const { site } = event;
-  const calls = callsOf(event).reverse();
-  const here = site === undefined ? [] : [[oneLine(site.text), `${placeText(site)}:${site.column}`]];
-  const rows = [...here, ...calls.map(({ name, place }) => [`in ${name}`, place])];
+  const frames = framesOf(event).reverse();
+  const own = site === undefined ? '' : `${placeText(site)}:${site.column}`;
+  const rows = frames.map(({ name, place }, i) => [
+    `at ${name === '' ? 'anonymous' : name}`,
+    i === 0 && own !== '' ? own : place,
+  ]);
+  if (rows.length === 0 && own !== '') rows.push(['at', own]);
   const width = Math.max(0, ...rows.map(([text]) => text.length));
-  return rows.map(([text, place]) => `${text.padEnd(width)}  ${place}`.trimEnd());
+  const lines = rows.map(([text, place]) => `${text.padEnd(width)}  ${place}`.trimEnd());
+  return site === undefined ? lines : [oneLine(site.text), ...lines];
+}
+
+function framesOf({ calls, site }: TraceEvent): Frame[] {
+  if (calls.length > 0) return calls.map(parseFrame);
+  const name = oneLine(site?.functionName ?? '');
+  return name === '' ? [] : [{ name, place: placeText(site) }];
+}
+
+/** Reads `name file:line`; either may be missing. */
+function parseFrame(text: string): Frame {
+  const match = /^(.*?) ?(\S+:\d+)$/.exec(text);
+  return match === null
+    ? { name: oneLine(text), place: '' }
+    : { name: oneLine(match[1]), place: oneLine(match[2]) };
 }

@@ -9,7 +9,7 @@ import {
   OP_RMW,
   OP_WRITE,
 } from '../engine/op.js';
-import { placeText, stackLines } from './call-stack.js';
+import { callText, placeText, stackLines } from './call-stack.js';
 import { amount } from './count.js';
 import { escapeHtml, htmlLine } from './escape-html.js';
 import { HTML_STYLE } from './html-style.js';
@@ -90,8 +90,8 @@ function gridRow(trace: Trace, row: Row, line: number): string[] {
   switch (row.kind) {
     case 'call':
       return [
-        lane(row.thread, `${escapeHtml(row.call.name)}()`, row.depth, 'class="call"'),
-        place(trace, line, row.call.place),
+        lane(row.thread, escapeHtml(callText(row.call)), row.depth, 'class="call"'),
+        place(trace, line, row.call.from),
       ];
     case 'operation': {
       const { event, depth, thread } = row;

@@ -26,14 +26,16 @@ export function operationText(event: TraceEvent): string {
 
 /** The same in the parts that belong together where the text is broken: `write i32[3]:`, `5 -> 6`. */
 export function operationParts(event: TraceEvent): string[] {
-  const { kind, name, note } = event;
-  if (kind === OP_LOCAL) return [oneLine(note === '' ? (event.site?.text ?? OP_NAMES[OP_LOCAL]) : note)];
+  const { kind, name } = event;
+  if (kind === OP_LOCAL)
+    return [oneLine(event.note === '' ? (event.site?.text ?? OP_NAMES[OP_LOCAL]) : event.note)];
   const value = valueText(event);
   const isChange = value.includes('->');
+  const note = noteText(event);
   return [
     ...oneLine(`${verb(event)} ${name}${isChange ? ':' : ''}`).split(' '),
     ...(value === '' ? [] : [value]),
-    ...(note === '' ? [] : [`(${oneLine(note)})`]),
+    ...(note === '' ? [] : [`(${note})`]),
   ];
 }
 
@@ -45,16 +47,31 @@ export function formatValue(value: number | bigint): string {
   return value < HEXADECIMAL_FROM ? String(value) : `0x${value.toString(16)}`;
 }
 
-function verb({ kind, mode, name, site }: TraceEvent): string {
-  const called = /^Atomics\.(\w+)/.exec(site?.text ?? '')?.[1];
+/** The method of Atomics that the operation calls, if the source says so. */
+function calledMethod({ site }: TraceEvent): string | undefined {
+  return /^Atomics\.(\w+)/.exec(site?.text ?? '')?.[1];
+}
+
+/** A compareExchange or a wait that found another value than it was to find only reads. */
+function isUnequal(event: TraceEvent): boolean {
+  const method = calledMethod(event);
+  return event.kind === OP_READ && (method === 'compareExchange' || method === 'wait');
+}
+
+function noteText(event: TraceEvent): string {
+  return oneLine(event.note === '' && isUnequal(event) ? 'not equal' : event.note);
+}
+
+function verb(event: TraceEvent): string {
+  const { kind, mode, name } = event;
+  const method = calledMethod(event);
   switch (kind) {
     case OP_READ:
-      // A compareExchange that failed is a read.
-      return called === 'compareExchange' ? called : accessVerb('read', mode);
+      return method !== undefined && isUnequal(event) ? method : accessVerb('read', mode);
     case OP_WRITE:
       return accessVerb('write', mode);
     case OP_RMW:
-      return `atomic ${called ?? 'update'}`;
+      return `atomic ${method ?? 'update'}`;
     case OP_AWAIT:
       return name === '' ? 'spinning ends' : 'spinning ends:';
     case OP_TIMEOUT:

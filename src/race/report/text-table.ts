@@ -1,5 +1,5 @@
 import type { Trace } from '../engine/failure.js';
-import { placeText } from './call-stack.js';
+import { callText, placeText } from './call-stack.js';
 import { type ColumnNeed, shareWidth } from './columns.js';
 import { amount } from './count.js';
 import { operationParts } from './operation-text.js';
@@ -88,7 +88,7 @@ function cellOf(row: Row, kind: string): Cell | undefined {
   switch (row.kind) {
     case 'call': {
       const { thread, depth, call } = row;
-      return { thread, depth, parts: [`${call.name}()`], step: '', place: call.place };
+      return { thread, depth, parts: [callText(call)], step: '', place: call.from };
     }
     case 'operation': {
       const { thread, depth, event, mark } = row;

@@ -79,9 +79,9 @@ describe('the page about a failure', () => {
     const text = textOf(renderHtml(traces.useAfterFreeTrace(), options));
     expect(text).toContain('before 0x6b6b6b6b = 1802201963\nafter  2');
     expect(text).toContain(
-      'Atomics.compareExchange(this.i32, page + COUNT, 0, -1)  src/kernel/mm/pageset.ts:190:5',
+      'Atomics.compareExchange(this.i32, page + COUNT, 0, -1)\nat put_page_testzero  src/kernel/mm/pageset.ts:190:5\n',
     );
-    expect(text).toMatch(/in put_page_testzero +src\/kernel\/mm\/pageset\.ts:189\nin free_pages/);
+    expect(text).toMatch(/at free_pages +src\/kernel\/mm\/pageset\.ts:189\nat reader /);
   });
 
   it('highlights where it failed, and what that has to do with', () => {

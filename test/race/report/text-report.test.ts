@@ -101,34 +101,47 @@ describe('calls', () => {
 
   it('are shown when they are entered, and what is in them is indented', () => {
     const stacks = [
-      ['f a.ts:1'],
-      ['f a.ts:1', 'g a.ts:2'],
-      ['f a.ts:1'],
-      ['f a.ts:1', 'g a.ts:3'],
-      ['f a.ts:9'],
+      ['f a:1'],
+      ['f a:2', 'g a:20'],
+      ['f a:3'],
+      ['f a:2', 'g a:20'],
+      ['f a:4', 'g a:20'],
+      ['e a:1'],
     ];
     const trace = turns(1, stacks.length, (i) => ({ calls: stacks[i] }));
-    expect(column(trace).slice(2, -2)).toEqual(
-      [
-        ' f()',
-        '   read i32[0] = 0',
-        '   g()',
-        '     read i32[1] = 1',
-        '   read i32[2] = 2',
-        '   g()',
-        '     read i32[3] = 3',
-        ' f()',
-        '   read i32[4] = 4',
-      ].map((text) => text.replace('read', 'atomic read')),
-    );
+    expect(column(trace).slice(2, -2)).toEqual([
+      ' f()',
+      '   atomic read i32[0] = 0',
+      '   g()',
+      '     atomic read i32[1] = 1',
+      '   atomic read i32[2] = 2',
+      '   g()',
+      '     atomic read i32[3] = 3',
+      '   g()',
+      '     atomic read i32[4] = 4',
+      ' e()',
+      '   atomic read i32[5] = 5',
+    ]);
   });
 
-  it('are not new because an operation in them stands on another line', () => {
-    const trace = turns(1, 3, (i) => ({
-      calls: [`f a.ts:${i}`],
-      site: { file: 'a.ts', line: i, column: 1, text: 'x', functionName: 'f' },
-    }));
-    expect(column(trace).filter((text) => text === ' f()')).toHaveLength(1);
+  it('are not new because a function in them has got to another line', () => {
+    const trace = turns(1, 3, (i) => ({ calls: ['main a.ts:7', `f a.ts:${i}`] }));
+    expect(column(trace).filter((text) => text === '   f()')).toHaveLength(1);
+  });
+
+  it('name where they come from', () => {
+    const table = tableOf(
+      renderTrace(
+        turns(1, 1, () => ({ calls: ['main a.ts:7', 'f a.ts:3'] })),
+        { command },
+      ),
+    );
+    expect(table.find((line) => line.includes('f()'))).toMatch(/\| a\.ts:7 +\|$/);
+  });
+
+  it('of a function without a name are shown where they say something', () => {
+    const frames = [' a.ts:7', 'f a.ts:3', ' a.ts:4'];
+    expect(column(turns(1, 1, () => ({ calls: frames }))).slice(2, 4)).toEqual([' f()', '   anonymous()']);
   });
 
   it('come from the places of the operations when nothing else is known', () => {

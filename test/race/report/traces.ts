@@ -2,9 +2,11 @@ import type { Failure, Site, Trace, TraceEvent } from '../../../src/race/engine/
 import * as op from '../../../src/race/engine/op.js';
 
 /** One operation of a hand-made trace; the rest is filled in. */
-export type Draft = Partial<Omit<TraceEvent, 'site'>> & {
+export type Draft = Partial<Omit<TraceEvent, 'site' | 'calls'>> & {
   readonly thread: number;
   readonly kind: number;
+  /** `name file:line`, outermost first, with the line of the call. */
+  readonly calls?: readonly string[];
   /** `line text`, in the file of the trace. */
   readonly at?: string;
   /** The same, with its column and function. */
@@ -16,22 +18,33 @@ export function traceOf(
   head: { scenario: string; threads: string[]; file: string; failure: Failure; token: string },
   drafts: readonly Draft[],
 ): Trace {
-  const events = drafts.map(({ at, site, ...draft }, step): TraceEvent => ({
-    step,
-    mode: op.MODE_PLAIN,
-    address: 0,
-    size: 4,
-    name: '',
-    before: undefined,
-    after: undefined,
-    note: '',
-    calls: [],
-    shared: true,
-    site: site ?? siteAt(head.file, at),
-    ...draft,
-  }));
+  const events = drafts.map(
+    ({ at, site = siteAt(head.file, at), calls = [], ...draft }, step): TraceEvent => ({
+      step,
+      mode: op.MODE_PLAIN,
+      address: 0,
+      size: 4,
+      name: '',
+      before: undefined,
+      after: undefined,
+      note: '',
+      calls: framesOf(calls, site),
+      shared: true,
+      site,
+      ...draft,
+    }),
+  );
   const { scenario, threads, failure, token } = head;
   return { scenario, threads, events, failure, token };
+}
+
+/** The frames of calls that are given with the places from where they were called. */
+function framesOf(calls: readonly string[], site: Site | undefined): string[] {
+  const names = calls.map((call) => call.split(' ')[0]);
+  const places = calls.map((call) => call.split(' ')[1]).slice(1);
+  const own = site === undefined ? [] : [`${site.file}:${site.line}`];
+  const all = [...places, ...own];
+  return names.map((name, i) => (i < all.length ? `${name} ${all[i]}` : name));
 }
 
 function siteAt(file: string, at: string | undefined): Site | undefined {
@@ -69,7 +82,7 @@ const write = (
 
 /** A push onto a stack whose second step a second push does not wait for. */
 export function raceTrace(): Trace {
-  const push = (line: number, inner: string[] = []) => [`push stack.ts:${line}`, ...inner];
+  const push = (line: number, inner: string[] = []) => ['pusher -', `push stack.ts:${line}`, ...inner];
   return traceOf(
     {
       scenario: 'two pushers',
@@ -158,9 +171,10 @@ export function deadlockTrace(): Trace {
       },
     },
     [
-      lock(0, 'zone 0 Normal', 204, ['move_pages test/scenarios/move.ts:12']),
-      lock(1, 'zone 1 Normal', 204, ['move_pages test/scenarios/move.ts:16']),
+      lock(0, 'zone 0 Normal', 204, ['mover -', 'move_pages test/scenarios/move.ts:12']),
+      lock(1, 'zone 1 Normal', 204, ['mover -', 'move_pages test/scenarios/move.ts:16']),
       read(1, 'CPU 1 preempt_count', 1, '88 this.i32[at]', [
+        'mover -',
         'move_pages test/scenarios/move.ts:16',
         'preempt_disable src/kernel/sync/spinlock.ts:40',
       ]),
@@ -171,10 +185,10 @@ export function deadlockTrace(): Trace {
 /** Three CPUs; one frees a page that another one still writes to. */
 export function useAfterFreeTrace(): Trace {
   const file = 'src/kernel/mm/pageset.ts';
-  const calls = (...inner: string[]) => ['cpu 1 test/scenarios/reader.ts:21', ...inner];
+  const calls = (...inner: string[]) => ['reader -', ...inner];
   return traceOf(
     {
-      scenario: 'reader and freer',
+      scenario: 'writer and reader',
       threads: ['CPU 0', 'CPU 1', 'interrupt on CPU 0'],
       file,
       token: 'g1.51aa.0x2-2x1-1x4-0x_.n0x3-1',
@@ -188,7 +202,7 @@ export function useAfterFreeTrace(): Trace {
             heading: 'the page was allocated by CPU 0, order 0, GFP_KERNEL',
             lines: [
               '__get_free_pages  src/kernel/mm/gfp.ts:120',
-              'cpu 0             test/scenarios/reader.ts:14',
+              'writer            test/scenarios/reader.ts:14',
             ],
           },
           {
@@ -196,7 +210,7 @@ export function useAfterFreeTrace(): Trace {
             lines: [
               'free_hot_cold_page  src/kernel/mm/pageset.ts:210',
               'free_pages          src/kernel/mm/gfp.ts:151',
-              'cpu 1               test/scenarios/reader.ts:22',
+              'reader              test/scenarios/reader.ts:22',
             ],
             step: 6,
           },
@@ -204,22 +218,15 @@ export function useAfterFreeTrace(): Trace {
       },
     },
     [
-      write(
-        0,
-        'page 0x1a40 word 0',
-        [0x6b6b6b6b, 1],
-        '15 k.i32[at] = 1',
-        ['cpu 0 test/scenarios/reader.ts:9'],
-        {
-          site: {
-            file: 'test/scenarios/reader.ts',
-            line: 15,
-            column: 9,
-            text: 'k.i32[at] = 1',
-            functionName: 'cpu 0',
-          },
+      write(0, 'page 0x1a40 word 0', [0x6b6b6b6b, 1], '15 k.i32[at] = 1', ['writer -'], {
+        site: {
+          file: 'test/scenarios/reader.ts',
+          line: 15,
+          column: 9,
+          text: 'k.i32[at] = 1',
+          functionName: 'writer',
         },
-      ),
+      }),
       {
         thread: 0,
         kind: op.OP_WRITE,
@@ -232,15 +239,15 @@ export function useAfterFreeTrace(): Trace {
           line: 16,
           column: 9,
           text: 'Atomics.store(k.i32, MAILBOX, pfn)',
-          functionName: 'cpu 0',
+          functionName: 'writer',
         },
-        calls: ['cpu 0 test/scenarios/reader.ts:9'],
+        calls: ['writer -'],
       },
       {
         thread: 2,
         kind: op.OP_LOCAL,
         note: 'interrupt begins',
-        calls: ['do_timer src/kernel/cpu/tick.ts:30'],
+        calls: ['do_timer -'],
       },
       {
         thread: 1,
@@ -254,7 +261,7 @@ export function useAfterFreeTrace(): Trace {
           line: 20,
           column: 14,
           text: 'k.cpu_relax(MAILBOX)',
-          functionName: 'cpu 1',
+          functionName: 'reader',
         },
         calls: calls(),
       },
@@ -283,22 +290,15 @@ export function useAfterFreeTrace(): Trace {
         '210 this.i32[list + COUNT]++',
         calls('free_pages src/kernel/mm/gfp.ts:151', 'free_hot_cold_page src/kernel/mm/pageset.ts:195'),
       ),
-      write(
-        0,
-        'page 0x1a40 word 3',
-        [0x6b6b6b6b, 2],
-        '17 k.i32[at + 3] = 2',
-        ['cpu 0 test/scenarios/reader.ts:9'],
-        {
-          site: {
-            file: 'test/scenarios/reader.ts',
-            line: 17,
-            column: 9,
-            text: 'k.i32[at + 3] = 2',
-            functionName: 'cpu 0',
-          },
+      write(0, 'page 0x1a40 word 3', [0x6b6b6b6b, 2], '17 k.i32[at + 3] = 2', ['writer -'], {
+        site: {
+          file: 'test/scenarios/reader.ts',
+          line: 17,
+          column: 9,
+          text: 'k.i32[at + 3] = 2',
+          functionName: 'writer',
         },
-      ),
+      }),
     ],
   );
 }
@@ -341,10 +341,10 @@ export function linearizabilityTrace(): Trace {
     after: won ? after : before,
     note: won ? '' : 'not equal',
     at: '41 Atomics.compareExchange(m.i32, HEAD, head, next)',
-    calls: [`dequeue ${file}:${60 + thread}`],
+    calls: ['worker -', `dequeue ${file}:${60 + thread}`],
   });
   const load = (thread: number, name: string, value: number, at: string): Draft =>
-    read(thread, name, value, at, [`dequeue ${file}:${60 + thread}`], { mode: op.MODE_ATOMIC });
+    read(thread, name, value, at, ['worker -', `dequeue ${file}:${60 + thread}`], { mode: op.MODE_ATOMIC });
   return traceOf(
     {
       scenario: 'dequeue twice',
@@ -381,7 +381,7 @@ export function linearizabilityTrace(): Trace {
         name: 'queue.tail',
         note: 'wakes thread 2',
         at: '72 Atomics.notify(m.i32, TAIL)',
-        calls: [`enqueue ${file}:63`],
+        calls: ['worker -', `enqueue ${file}:63`],
       },
       {
         thread: 2,
@@ -392,7 +392,7 @@ export function linearizabilityTrace(): Trace {
         after: 0,
         note: 'asleep',
         at: '50 Atomics.wait(m.i32, TAIL, 0)',
-        calls: [`waitForMore ${file}:62`],
+        calls: ['worker -', `waitForMore ${file}:62`],
       },
       {
         thread: 2,
@@ -400,7 +400,7 @@ export function linearizabilityTrace(): Trace {
         name: 'queue.tail',
         note: 'timed out',
         at: '50 Atomics.wait(m.i32, TAIL, 0)',
-        calls: [`waitForMore ${file}:62`],
+        calls: ['worker -', `waitForMore ${file}:62`],
       },
       cas(0, 3, 3, false),
       load(2, 'queue.head', 3, '38 Atomics.load(m.i32, HEAD)'),
@@ -430,7 +430,7 @@ export function sixThreadsTrace(): Trace {
     },
     order.map((thread, i) =>
       i % 2 === 0
-        ? read(thread, shared, 0x6b6b6b6b, `${100 + i} this.u32[area]`, ['rmqueue_bulk a.ts:7'])
+        ? read(thread, shared, 0x6b6b6b6b, `${100 + i} this.u32[area]`, ['rmqueue_bulk -'])
         : write(thread, 'i32[3]', [i, i + 1], `${100 + i} this.i32[3]++`, [
             'free_one_page_of_a_block a.ts:8',
           ]),
