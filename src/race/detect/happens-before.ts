@@ -20,7 +20,7 @@ import {
   STAMP_CLOCK_SHIFT,
   STAMP_THREAD_MASK,
 } from './shadow-cell.js';
-import { CHUNK_MASK, CHUNK_SHIFT, ShadowWords } from './shadow-words.js';
+import { CHUNK_MASK, CHUNK_SHIFT, ShadowWords, wordOf } from './shadow-words.js';
 import { CLOCK_SHIFT, ThreadClocks } from './thread-clocks.js';
 
 /** The earlier one of two accesses that race. */
@@ -114,14 +114,24 @@ export class HappensBefore {
     this.#clocks.tick(from);
   }
 
+  /** Stands for what the thread does now, for {@link isOrdered}. */
+  stampOf(thread: number): number {
+    return this.#stamps[thread];
+  }
+
+  /** Whether what a stamp stands for happened before what the thread does now. 0 stands for what was before all threads. */
+  isOrdered(stamp: number, thread: number): boolean {
+    return this.#clocks.isOrdered(stamp, thread);
+  }
+
   /** The thread got the lock. */
   acquire(thread: number, address: number): void {
-    this.#published.join(address, LOCK, thread);
+    this.#published.join(this.#published.slotOf(address, LOCK), thread);
   }
 
   /** The thread gives the lock, or its share of it, back. */
   release(thread: number, address: number): void {
-    this.#published.add(address, LOCK, thread);
+    this.#published.add(this.#published.slotOf(address, LOCK), thread);
   }
 
   /**
@@ -129,8 +139,9 @@ export class HappensBefore {
    * has them enter the list of waiters one after the other.
    */
   visitWaiters(thread: number, address: number): void {
-    this.#published.join(address, WAITERS, thread);
-    this.#published.publish(address, WAITERS, thread);
+    const slot = this.#published.slotOf(address, WAITERS);
+    this.#published.join(slot, thread);
+    this.#published.publish(slot, thread);
   }
 
   /** Notes a load. @returns an earlier access that it races with */
@@ -162,7 +173,7 @@ export class HappensBefore {
     }
     if (mode === MODE_MARKED) return undefined;
     this.#set(thread, size, site, step);
-    this.#published.join(address, size, thread);
+    this.#published.join(this.#published.slotOf(address, size), thread);
     return this.#visit(ATOMIC_READ, address, size);
   }
 
@@ -194,12 +205,11 @@ export class HappensBefore {
       this.#published.overwrite(address, size);
       return this.#visit(PLAIN_WRITE, address, size);
     }
-    this.#published.overwrite(address, size);
-    if (mode === MODE_MARKED) return undefined;
-    this.#set(thread, size, site, step);
-    const partner = this.#visit(ATOMIC_WRITE, address, size);
-    this.#published.publish(address, size, thread);
-    return partner;
+    if (mode === MODE_MARKED) {
+      this.#published.overwrite(address, size);
+      return undefined;
+    }
+    return this.#store(thread, address, size, site, step, this.#published.slotOf(address, size));
   }
 
   /** Notes an atomic read-modify-write that wrote. @returns an earlier access that it races with */
@@ -210,8 +220,18 @@ export class HappensBefore {
     site: number,
     step: number,
   ): RacePartner | undefined {
-    this.#published.join(address, size, thread);
-    return this.write(thread, address, size, MODE_ATOMIC, site, step);
+    const slot = this.#published.slotOf(address, size);
+    this.#published.join(slot, thread);
+    return this.#store(thread, address, size, site, step, slot);
+  }
+
+  /** An atomic store, whose clock has this slot. */
+  #store(thread: number, address: number, size: number, site: number, step: number, slot: number) {
+    this.#published.overwrite(address, size);
+    this.#set(thread, size, site, step);
+    const partner = this.#visit(ATOMIC_WRITE, address, size);
+    this.#published.publish(slot, thread);
+    return partner;
   }
 
   #set(thread: number, size: number, site: number, step: number): void {
@@ -223,11 +243,23 @@ export class HappensBefore {
 
   /** Any access, cell by cell. */
   #visit(kind: number, address: number, size: number): RacePartner | undefined {
+    if (size === 4 && (address & 3) === 0) {
+      const word = wordOf(address);
+      const cells = this.#shadow.chunkOf(word);
+      const cell = (word & CHUNK_MASK) << CELL_SHIFT;
+      if (cells[cell + CELL_SPLIT] === 0) {
+        return this.#visitCell(kind, cells, cell, address, packRange(0, size));
+      }
+    }
+    return this.#visitRange(kind, address, size);
+  }
+
+  #visitRange(kind: number, address: number, size: number): RacePartner | undefined {
     let longRange = 0;
     if (size > MAX_PACKED_SIZE) longRange = ~(this.#longRanges.push(address, size) - 2);
     const end = address + size;
     let partner: RacePartner | undefined;
-    for (let word = Math.floor(address / 4); word * 4 < end; word++) {
+    for (let word = wordOf(address); word * 4 < end; word++) {
       const cells = this.#shadow.chunkOf(word);
       const cell = (word & CHUNK_MASK) << CELL_SHIFT;
       const start = word * 4;

@@ -1,5 +1,5 @@
 import { CELL_SHIFT, CELL_SYNC } from './shadow-cell.js';
-import { CHUNK_MASK, type ShadowWords } from './shadow-words.js';
+import { CHUNK_MASK, type ShadowWords, wordOf } from './shadow-words.js';
 import { CLOCK_SHIFT, type ThreadClocks } from './thread-clocks.js';
 
 const SLOT_KEY = 0;
@@ -45,43 +45,59 @@ export class PublishedClocks {
     this.#used = 1;
   }
 
+  /** The slot for an address and a size, made if there is none. */
+  slotOf(address: number, size: number): number {
+    const offset = address & (UNIT_BYTES - 1);
+    const word = wordOf(address - offset);
+    const cells = this.#shadow.chunkOf(word);
+    const head = ((word & CHUNK_MASK) << CELL_SHIFT) + CELL_SYNC;
+    const key = (offset << SIZE_BITS) | size;
+    const slots = this.#slots;
+    for (let slot = cells[head]; slot !== 0; slot = slots[(slot << SLOT_SHIFT) + SLOT_NEXT]) {
+      if (slots[(slot << SLOT_SHIFT) + SLOT_KEY] === key) return slot;
+    }
+    const slot = this.#make(key, cells[head]);
+    cells[head] = slot;
+    return slot;
+  }
+
   /** What the last publisher had seen, the thread has seen now. */
-  join(address: number, size: number, thread: number): void {
-    const slot = this.#find(address, size);
-    if (slot === 0 || this.#slots[(slot << SLOT_SHIFT) + SLOT_EXECUTION] !== this.#execution) return;
+  join(slot: number, thread: number): void {
+    if (this.#slots[(slot << SLOT_SHIFT) + SLOT_EXECUTION] !== this.#execution) return;
     const target = thread << CLOCK_SHIFT;
     const source = slot << CLOCK_SHIFT;
+    const published = this.#rows;
     const { rows, threads } = this.#clocks;
     for (let other = 0; other < threads; other++) {
-      const seen = this.#rows[source + other];
+      const seen = published[source + other];
       if (seen > rows[target + other]) rows[target + other] = seen;
     }
   }
 
   /** The thread's clock takes the place of what was published. */
-  publish(address: number, size: number, thread: number): void {
-    const slot = this.#take(address, size);
+  publish(slot: number, thread: number): void {
     const source = thread << CLOCK_SHIFT;
     const target = slot << CLOCK_SHIFT;
+    const published = this.#rows;
     const { rows, threads } = this.#clocks;
-    for (let other = 0; other < threads; other++) this.#rows[target + other] = rows[source + other];
+    for (let other = 0; other < threads; other++) published[target + other] = rows[source + other];
     this.#slots[(slot << SLOT_SHIFT) + SLOT_EXECUTION] = this.#execution;
     this.#clocks.tick(thread);
   }
 
   /** The thread's clock is added to what was published. */
-  add(address: number, size: number, thread: number): void {
-    const slot = this.#find(address, size);
-    if (slot === 0 || this.#slots[(slot << SLOT_SHIFT) + SLOT_EXECUTION] !== this.#execution) {
-      this.publish(address, size, thread);
+  add(slot: number, thread: number): void {
+    if (this.#slots[(slot << SLOT_SHIFT) + SLOT_EXECUTION] !== this.#execution) {
+      this.publish(slot, thread);
       return;
     }
     const source = thread << CLOCK_SHIFT;
     const target = slot << CLOCK_SHIFT;
+    const published = this.#rows;
     const { rows, threads } = this.#clocks;
     for (let other = 0; other < threads; other++) {
       const seen = rows[source + other];
-      if (seen > this.#rows[target + other]) this.#rows[target + other] = seen;
+      if (seen > published[target + other]) published[target + other] = seen;
     }
     this.#clocks.tick(thread);
   }
@@ -89,10 +105,11 @@ export class PublishedClocks {
   /** These bytes were written: who reads them no longer reads what the publisher stored. */
   overwrite(address: number, size: number): void {
     const end = address + size;
-    for (let unit = address - (address % UNIT_BYTES); unit < end; unit += UNIT_BYTES) {
-      const word = unit / 4;
+    for (let unit = address - (address & (UNIT_BYTES - 1)); unit < end; unit += UNIT_BYTES) {
+      const word = wordOf(unit);
       const cells = this.#shadow.chunkOf(word);
-      this.overwriteUnit(cells[((word & CHUNK_MASK) << CELL_SHIFT) + CELL_SYNC], address - unit, end - unit);
+      const slot = cells[((word & CHUNK_MASK) << CELL_SHIFT) + CELL_SYNC];
+      if (slot !== 0) this.overwriteUnit(slot, address - unit, end - unit);
     }
   }
 
@@ -108,31 +125,12 @@ export class PublishedClocks {
     }
   }
 
-  #find(address: number, size: number): number {
-    const offset = address % UNIT_BYTES;
-    const word = (address - offset) / 4;
-    const cells = this.#shadow.chunkOf(word);
-    const key = (offset << SIZE_BITS) | size;
-    let slot = cells[((word & CHUNK_MASK) << CELL_SHIFT) + CELL_SYNC];
-    while (slot !== 0 && this.#slots[(slot << SLOT_SHIFT) + SLOT_KEY] !== key) {
-      slot = this.#slots[(slot << SLOT_SHIFT) + SLOT_NEXT];
-    }
-    return slot;
-  }
-
-  #take(address: number, size: number): number {
-    const known = this.#find(address, size);
-    if (known !== 0) return known;
+  #make(key: number, next: number): number {
     const slot = this.#used++;
     if (slot << SLOT_SHIFT === this.#slots.length) this.#grow();
-    const offset = address % UNIT_BYTES;
-    const word = (address - offset) / 4;
-    const cells = this.#shadow.chunkOf(word);
-    const head = ((word & CHUNK_MASK) << CELL_SHIFT) + CELL_SYNC;
-    this.#slots[(slot << SLOT_SHIFT) + SLOT_KEY] = (offset << SIZE_BITS) | size;
-    this.#slots[(slot << SLOT_SHIFT) + SLOT_NEXT] = cells[head];
+    this.#slots[(slot << SLOT_SHIFT) + SLOT_KEY] = key;
+    this.#slots[(slot << SLOT_SHIFT) + SLOT_NEXT] = next;
     this.#slots[(slot << SLOT_SHIFT) + SLOT_EXECUTION] = 0;
-    cells[head] = slot;
     return slot;
   }
 

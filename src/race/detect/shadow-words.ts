@@ -14,6 +14,16 @@ export const CHUNK_SHIFT = 12;
 export const CHUNK_MASK = (1 << CHUNK_SHIFT) - 1;
 
 const BYTES_PER_WORD = 4;
+/** Words are numbered with 32 bits. */
+const MAX_BYTES = BYTES_PER_WORD * 2 ** 32;
+/** Addresses up to here have 32 bits. */
+const MAX_SHORT_ADDRESS = 2 ** 32 - 1;
+
+/** Number of the word that the byte is in. */
+export function wordOf(address: number): number {
+  return address <= MAX_SHORT_ADDRESS ? address >>> 2 : Math.floor(address / BYTES_PER_WORD);
+}
+
 const FIRST_BYTE_BLOCKS = 16;
 const BLOCK_NUMBERS = BYTES_PER_WORD * CELL_NUMBERS;
 
@@ -35,13 +45,14 @@ export class ShadowWords {
 
   /** Covers at least so many bytes. */
   grow(bytes: number): void {
+    if (bytes > MAX_BYTES) throw new RangeError(`${bytes} bytes are too many to be watched for races`);
     // Whole units of 8 bytes: see CELL_SYNC.
     this.#words = Math.max(this.#words, Math.ceil(bytes / 8) * 2);
   }
 
   /** The chunk with the word's cell. */
   chunkOf(word: number): Int32Array {
-    const number = Math.floor(word / (CHUNK_MASK + 1));
+    const number = word >>> CHUNK_SHIFT;
     const index = (word & CHUNK_MASK) << CELL_SHIFT;
     const chunk = this.chunks[number];
     return chunk !== undefined && index < chunk.length ? chunk : this.#makeChunk(number, word);
