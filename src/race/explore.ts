@@ -147,11 +147,12 @@ type Report = Pick<Exploration, 'verdict' | 'kind' | 'token' | 'message' | 'trac
 /** Shrinks a failing execution and records it. */
 function reportOf(explorer: Explorer, failing: Execution): Report {
   explorer.countInversions = failing.failure?.kind === 'lock-order';
+  // In a replay every operation is watched, so it can find more, and earlier.
   const first = explorer.replay(failing.schedule);
-  const isRepeated = first.failure?.kind === failing.failure?.kind;
+  const isRepeated = first.failure !== null;
   const small = isRepeated ? shrink(explorer, first) : failing;
   const trace = explorer.record(small.schedule);
-  const failure = isRepeated && trace !== undefined ? trace.failure : nondeterminism(failing, first);
+  const failure = trace?.failure ?? unrepeated(failing, first);
   const report: Report = {
     verdict: 'fail',
     kind: failure.kind,
@@ -177,6 +178,13 @@ function replayOnly(explorer: Explorer, token: string): Exploration {
   const { kind, message } = trace.failure;
   const result: Exploration = { ...base, verdict: 'fail', kind, message, token, executionsToFailure: 1 };
   return Object.defineProperty(result, 'trace', { value: trace, enumerable: false });
+}
+
+/** The failure of an execution whose schedule does not fail when it is repeated. */
+function unrepeated(failing: Execution, again: Execution): Failure {
+  // The orders of locks can come from several executions.
+  const { failure } = failing;
+  return failure?.kind === 'lock-order' ? failure : nondeterminism(failing, again);
 }
 
 function nondeterminism(first: Execution, again: Execution): Failure {

@@ -1,5 +1,6 @@
 import { HappensBefore, type RacePartner } from '../detect/happens-before.js';
 import { LockOrder } from '../detect/lock-order.js';
+import { type AccessWatcher, ACCESS_READS, ACCESS_WRITES } from './access-watcher.js';
 import type { AddressMap, ViewInfo } from './address-map.js';
 import {
   AT_ADD,
@@ -47,12 +48,6 @@ export interface ExecutorLimits {
   readonly detectRaces: boolean;
   readonly detectLockOrder: boolean;
   readonly detectLostWakeups: boolean;
-}
-
-/** Watches operations that are executed: shadow memory of allocators. A message is a failure. */
-export interface AccessWatcher {
-  begin(): void;
-  access(thread: SimThread, address: number, size: number, writes: boolean): void;
 }
 
 /** Conditions that ended a wait because its time was over are repeated at most so often without any change. */
@@ -156,10 +151,16 @@ export class Executor implements ExecutionView {
 
   // Executions.
 
+  /** Begins an execution, before its setup: that can fail already. */
+  begin(): void {
+    this.steps = 0;
+    this.failure = null;
+  }
+
   /** Executes the threads until all have ended or something fails. They have been reset; setup has run. */
   run(sims: readonly SimThread[]): void {
     this.#reset(sims);
-    this.#start();
+    if (this.failure === null) this.#start();
     let next = this.failure === null ? this.#choose(-1) : -1;
     while (next >= 0) {
       const t = sims[next];
@@ -181,9 +182,7 @@ export class Executor implements ExecutionView {
   #reset(sims: readonly SimThread[]): void {
     this.sims = sims;
     this.threads = sims.length;
-    this.steps = 0;
     this.hash = 0;
-    this.failure = null;
     this.inversion = null;
     this.abandoned = false;
     this.time = 0;
@@ -202,7 +201,6 @@ export class Executor implements ExecutionView {
     this.happensBefore.grow(this.memory.end);
     this.happensBefore.begin(sims.length);
     this.locks.begin();
-    this.watcher?.begin();
   }
 
   /** Runs every thread up to its first operation: what comes before touches nothing shared. */
@@ -625,15 +623,13 @@ export class Executor implements ExecutionView {
       default:
         this.#performWaiting(t);
     }
-    if (this.watcher !== null && t.size > 0 && this.failure === null) {
-      this.watcher.access(t, t.address, t.size, t.kind !== OP_READ);
-    }
   }
 
   #performRead(t: SimThread): void {
     const value = t.view === null ? 0 : t.view[t.index];
     this.#mix(t, value);
     if (t.spin.isInLoop) this.#noteRead(t);
+    this.watcher?.access(t, t.address, t.size, ACCESS_READS, 0);
     if (!t.detect || !this.limits.detectRaces) return;
     const race = this.happensBefore.read(t.id, t.address, t.size, t.mode, t.site, this.steps);
     if (race !== undefined) this.#reportRace(t, race, 'reads');
@@ -656,6 +652,10 @@ export class Executor implements ExecutionView {
     if (after !== before) t.spin.changes++;
     this.#dirty = true;
     this.#noteUndo(t);
+    if (this.watcher !== null) {
+      const how = t.kind === OP_WRITE ? ACCESS_WRITES : ACCESS_READS | ACCESS_WRITES;
+      this.watcher.access(t, t.address, t.size, how, typeof after === 'bigint' ? 0 : after);
+    }
     if (!t.detect || !this.limits.detectRaces) return;
     const race =
       t.kind === OP_WRITE
@@ -680,6 +680,8 @@ export class Executor implements ExecutionView {
     t.spin.changes++;
     this.#dirty = true;
     this.undo.noteRange(t.address, t.size);
+    const how = t.kind === OP_RMW ? ACCESS_READS | ACCESS_WRITES : ACCESS_WRITES;
+    this.watcher?.access(t, t.address, t.size, how, 0);
     if (!t.detect || !this.limits.detectRaces) return;
     const { happensBefore: hb } = this;
     const race =
@@ -725,6 +727,7 @@ export class Executor implements ExecutionView {
   }
 
   #performWait(t: SimThread): void {
+    this.watcher?.access(t, t.address, t.size, ACCESS_READS, 0);
     const race = this.happensBefore.read(t.id, t.address, t.size, MODE_ATOMIC, t.site, this.steps);
     if (race !== undefined && this.limits.detectRaces) this.#reportRace(t, race, 'reads');
     if (this.#valueAt(t) !== t.a) {
@@ -779,6 +782,7 @@ export class Executor implements ExecutionView {
   #performAcquire(t: SimThread): void {
     const word = t.address >>> 2;
     const before = this.memory.wordAt(word);
+    this.watcher?.access(t, t.address, t.size, ACCESS_READS | ACCESS_WRITES, before + Number(t.a));
     this.undo.note(word, before);
     this.memory.setWord(word, before + Number(t.a));
     this.#becomeRunnable(t);
@@ -814,6 +818,7 @@ export class Executor implements ExecutionView {
       return;
     }
     const before = this.memory.wordAt(word);
+    this.watcher?.access(t, t.address, t.size, ACCESS_READS | ACCESS_WRITES, before - Number(t.a));
     this.undo.note(word, before);
     this.memory.setWord(word, before - Number(t.a));
     this.#dirty = true;
@@ -824,21 +829,57 @@ export class Executor implements ExecutionView {
 
   // Outside of threads: setup, invariants, and what was reached without a scheduling point.
 
-  /** A plain access of code that the scheduler cannot pause. */
-  syncAccess(view: unknown, key: unknown, writes: boolean, site: number): void {
+  /** An element is read by code that the scheduler cannot pause. */
+  syncRead(view: unknown, key: unknown, site: number): void {
+    if (this.current === null && this.watcher === null) return;
+    const info = this.memory.infoOf(view);
+    if (info === null || typeof key !== 'number') return;
+    if (this.current !== null) this.#hidden('read', site);
+    else if (key >>> 0 === key && key < info.length) {
+      this.watcher?.access(null, info.base + key * 2 ** info.shift, 2 ** info.shift, ACCESS_READS, 0);
+    }
+  }
+
+  /** An element is written by such code. */
+  syncWrite(view: unknown, key: unknown, value: unknown, site: number): void {
     const info = this.memory.infoOf(view);
     if (info === null || typeof key !== 'number') return;
     if (this.current !== null) {
-      this.#hidden(writes ? 'write' : 'read', site);
+      this.#hidden('write', site);
       return;
     }
-    if (!writes || key >>> 0 !== key || key >= info.length) return;
-    this.undo.noteRange(info.base + key * 2 ** info.shift, 2 ** info.shift);
+    if (key >>> 0 !== key || key >= info.length) return;
+    const address = info.base + key * 2 ** info.shift;
+    this.undo.noteRange(address, 2 ** info.shift);
+    this.watcher?.access(
+      null,
+      address,
+      2 ** info.shift,
+      ACCESS_WRITES,
+      typeof value === 'number' ? value : 0,
+    );
+  }
+
+  /** Such code calls an operation of `Atomics`. */
+  syncAtomic(op: number, view: unknown, key: unknown, a: unknown, b: unknown, site: number): void {
+    if (op !== AT_STORE) this.syncRead(view, key, site);
+    if (op === AT_LOAD) return;
+    const before = (view as Partial<SharedView>)[key as number];
+    if (op === AT_COMPARE_EXCHANGE && before !== a) return;
+    const after =
+      op === AT_STORE ? a : op === AT_COMPARE_EXCHANGE ? b : resultOf(op, before ?? 0, a as number);
+    this.syncWrite(view, key, after, site);
   }
 
   syncRange(kind: number, address: number, size: number, site: number): void {
-    if (this.current !== null) this.#hidden('access', site);
-    else if (kind !== OP_READ) this.undo.noteRange(address, size);
+    if (this.current !== null) {
+      this.#hidden('access', site);
+      return;
+    }
+    if (kind !== OP_READ) this.undo.noteRange(address, size);
+    const how =
+      kind === OP_READ ? ACCESS_READS : kind === OP_WRITE ? ACCESS_WRITES : ACCESS_READS | ACCESS_WRITES;
+    this.watcher?.access(null, address, size, how, 0);
   }
 
   /** Something was reached that the scheduler cannot see. */
@@ -889,7 +930,7 @@ export class Executor implements ExecutionView {
       `${t.name} ${verb} ${this.#name(t)} at ${placeOf(t.site)}, which ${partner.name} ${past} at ` +
         `${placeOf(other.site)}, and nothing orders the two`,
       t.id,
-      this.recorder?.raceDetails(t, other) ?? [],
+      [{ heading: `${partner.name} ${past} it here, before`, step: other.step - 1, lines: [] }],
     );
   }
 
@@ -897,7 +938,10 @@ export class Executor implements ExecutionView {
     this.#dirty = false;
     if (this.invariant === null || this.failure !== null) return;
     const running = this.current;
+    const { watcher } = this;
     this.current = null;
+    // An invariant may look at everything.
+    this.watcher = null;
     try {
       this.invariant();
     } catch (error) {
@@ -905,6 +949,7 @@ export class Executor implements ExecutionView {
       this.fail('invariant', message.split('\n')[0], running?.id ?? -1);
     }
     this.current = running;
+    this.watcher = watcher;
   }
 
   // Small things.

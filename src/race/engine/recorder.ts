@@ -1,6 +1,5 @@
-import type { RacePartner } from '../detect/happens-before.js';
 import type { Executor } from './executor.js';
-import type { FailureDetail, TraceEvent } from './failure.js';
+import type { TraceEvent } from './failure.js';
 import { OP_CAS, OP_LOCAL, OP_NOTIFY, OP_READ, OP_RELEASE, OP_TIMEOUT, OP_WAIT } from './op.js';
 import { siteOf } from './sites.js';
 import { callsOf } from './stack.js';
@@ -68,24 +67,6 @@ export class Recorder {
     }
     event.note = noteOf(event.kind, t);
   }
-
-  /** The stacks of both sides of a race. */
-  raceDetails(t: SimThread, other: RacePartner): FailureDetail[] {
-    const partner = this.#executor.sims[other.thread];
-    const earlier = this.events.find((event) => event.step === other.step - 1);
-    return [
-      { heading: `${t.name} ${siteOf(t.site)?.text ?? ''}`, lines: stackLines(t.calls) },
-      {
-        heading: `${partner.name} ${siteOf(other.site)?.text ?? ''}`,
-        lines: stackLines(earlier?.calls ?? []),
-      },
-    ];
-  }
-}
-
-/** Innermost first, as call traces are. */
-function stackLines(calls: readonly string[]): string[] {
-  return calls.toReversed().map((call) => `at ${call}`);
 }
 
 function noteOf(kind: number, t: SimThread): string {
