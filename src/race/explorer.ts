@@ -96,13 +96,23 @@ export class Explorer {
     try {
       executor.strategy = strategy;
       executor.invariant = program.invariant ?? null;
-      program.begin();
+      this.#begin();
       executor.run(program.threads);
       if (executor.failure === null && !executor.abandoned) this.#checkEnd();
       return this.#outcome();
     } finally {
       executor.undo.undo();
       setExecutor(outer);
+    }
+  }
+
+  /** Runs the scenario's setup. What it does wrong is a failure of the execution; any other error is the caller's. */
+  #begin(): void {
+    this.executor.begin();
+    try {
+      this.program.begin();
+    } catch (error) {
+      if (this.executor.failure === null) throw error;
     }
   }
 

@@ -96,7 +96,7 @@ function sharedMemory(buffer: SharedArrayBuffer, executor: Executor, history: Hi
       (index: number) => {
         if (i32[index] !== 0)
           throw new RangeError(`lock ${index} is taken already, and nobody could release it`);
-        executor.syncAccess(i32, index, true, 0);
+        executor.syncWrite(i32, index, LOCKED, 0);
         i32[index] = LOCKED;
       },
       function* (index: number) {
@@ -105,7 +105,7 @@ function sharedMemory(buffer: SharedArrayBuffer, executor: Executor, history: Hi
     ),
     unlock: def(
       (index: number) => {
-        executor.syncAccess(i32, index, true, 0);
+        executor.syncWrite(i32, index, 0, 0);
         i32[index] = 0;
       },
       function* (index: number) {

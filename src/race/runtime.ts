@@ -88,15 +88,15 @@ export function loop(id: number, counting: boolean): boolean {
 // Plain functions.
 
 export function srd(view: unknown, key: unknown, site: number): void {
-  if (executor?.current != null) executor.syncAccess(view, key, false, site);
+  executor?.syncRead(view, key, site);
 }
 
-export function swr(view: unknown, key: unknown, _value: unknown, site: number): void {
-  executor?.syncAccess(view, key, true, site);
+export function swr(view: unknown, key: unknown, value: unknown, site: number): void {
+  executor?.syncWrite(view, key, value, site);
 }
 
-export function sat(op: number, view: unknown, index: unknown, _a: unknown, _b: unknown, site: number): void {
-  executor?.syncAccess(view, index, op !== 0, site);
+export function sat(op: number, view: unknown, index: unknown, a: unknown, b: unknown, site: number): void {
+  executor?.syncAtomic(op, view, index, a, b, site);
 }
 
 export function smth(receiver: unknown, name: string, args: readonly unknown[], site: number): void {
