@@ -138,28 +138,33 @@ class Campaign {
     const base = { name, executions: this.#executions, complete, accesses, executionsPerSecond };
     if (found === undefined) return { ...base, verdict: 'pass' };
     const executionsToFailure = failing === undefined ? this.#inversion?.at : this.#executions;
-    return { ...base, ...reportOf(this.#explorer, found), executionsToFailure };
+    const { failure, trace } = reportOf(this.#explorer, found);
+    return failedResult({ ...base, executionsToFailure }, failure, trace);
   }
 }
 
-type Report = Pick<Exploration, 'verdict' | 'kind' | 'token' | 'message' | 'trace'>;
+/** The result of a failure, with the trace, which is no part of the JSON. */
+function failedResult(
+  base: Omit<ExploreResult, 'verdict'>,
+  { kind, message }: Failure,
+  trace: Trace | undefined,
+): Exploration {
+  const result: Exploration = { ...base, verdict: 'fail', kind, token: trace?.token, message };
+  return withTrace(result, trace);
+}
 
 /** Shrinks a failing execution and records it. */
-function reportOf(explorer: Explorer, failing: Execution): Report {
+function reportOf(
+  explorer: Explorer,
+  failing: Execution,
+): { readonly failure: Failure; readonly trace: Trace | undefined } {
   explorer.countInversions = failing.failure?.kind === 'lock-order';
   // In a replay every operation is watched, so it can find more, and earlier.
   const first = explorer.replay(failing.schedule);
   const isRepeated = first.failure !== null;
   const small = isRepeated ? shrink(explorer, first) : failing;
   const trace = explorer.record(small.schedule);
-  const failure = trace?.failure ?? unrepeated(failing, first);
-  const report: Report = {
-    verdict: 'fail',
-    kind: failure.kind,
-    token: trace?.token,
-    message: failure.message,
-  };
-  return Object.defineProperty(report, 'trace', { value: trace, enumerable: false });
+  return { failure: trace?.failure ?? unrepeated(failing, first), trace };
 }
 
 function replayOnly(explorer: Explorer, token: string): Exploration {
@@ -175,8 +180,11 @@ function replayOnly(explorer: Explorer, token: string): Exploration {
     executionsPerSecond: 1000 / Math.max(performance.now() - start, 0.001),
   };
   if (trace === undefined) return { ...base, verdict: 'pass' };
-  const { kind, message } = trace.failure;
-  const result: Exploration = { ...base, verdict: 'fail', kind, message, token, executionsToFailure: 1 };
+  return failedResult({ ...base, executionsToFailure: 1 }, trace.failure, trace);
+}
+
+/** Adds the trace where JSON does not see it. */
+function withTrace(result: Exploration, trace: Trace | undefined): Exploration {
   return Object.defineProperty(result, 'trace', { value: trace, enumerable: false });
 }
 
