@@ -1,0 +1,81 @@
+import type { Trace } from '../engine/failure.js';
+import { explore, type ExploreOptions } from '../explore.js';
+import { RaceUsageError } from '../race-error.js';
+import { TokenError } from '../report/token.js';
+import type { ExploreResult } from '../result.js';
+import type { Scenario } from '../scenario.js';
+import { StrategyNameError } from '../strategies/index.js';
+import { TransformError } from '../transform/transform-error.js';
+import { loadScenarios } from './load-scenarios.js';
+import { Pulse, withBeats } from './pulse.js';
+
+/** How a scenario is explored, in a form that can be sent to a thread. */
+export type UnitOptions = Omit<ExploreOptions, 'onTurn'>;
+
+/** What a thread of a campaign is given to do: to say which scenarios a file has, or to explore one of them. */
+export interface Unit {
+  /** As the user knows it. */
+  readonly file: string;
+  /** Undefined: to list them. */
+  readonly explore?: { readonly scenario: string; readonly options: UnitOptions } | undefined;
+  /** The words of the {@link Pulse} of this unit. */
+  readonly pulse: Int32Array;
+}
+
+/** What a thread has found out about its unit. */
+export type UnitAnswer =
+  | { readonly kind: 'names'; readonly names: readonly string[] }
+  | { readonly kind: 'explored'; readonly result: ExploreResult; readonly trace: Trace | undefined }
+  /** It was not needed any more before it began. */
+  | { readonly kind: 'stopped' }
+  /** The user has asked for something that cannot be. */
+  | { readonly kind: 'refused'; readonly message: string }
+  /** The scenario failed in a way that no scenario may. */
+  | { readonly kind: 'crashed'; readonly message: string };
+
+/** What this thread has loaded, by file: many units are about the same scenarios. */
+const loaded = new Map<string, Promise<readonly Scenario[]>>();
+
+/** Does a unit of work on this thread. Never rejects. */
+export async function runUnit(unit: Unit): Promise<UnitAnswer> {
+  const pulse = new Pulse(unit.pulse);
+  if (pulse.stopped) return { kind: 'stopped' };
+  pulse.start();
+  try {
+    const scenarios = await scenariosOf(unit.file);
+    pulse.beat();
+    if (unit.explore === undefined) return { kind: 'names', names: scenarios.map(({ name }) => name) };
+    const { options, scenario: wanted } = unit.explore;
+    const scenario = scenarios.find(({ name }) => name === wanted);
+    if (scenario === undefined) throw new RaceUsageError(`${unit.file} has no scenario '${wanted}'`);
+    const exploration = await explore(withBeats(scenario, pulse), {
+      ...options,
+      onTurn: (executions) => {
+        pulse.executions = executions;
+        return !pulse.stopped;
+      },
+    });
+    pulse.executions = exploration.executions;
+    return { kind: 'explored', result: { ...exploration }, trace: exploration.trace };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { kind: isUsage(error) ? 'refused' : 'crashed', message };
+  }
+}
+
+function scenariosOf(file: string): Promise<readonly Scenario[]> {
+  const known = loaded.get(file);
+  if (known !== undefined) return known;
+  const loading = loadScenarios(file.startsWith('file:') ? new URL(file) : file);
+  loaded.set(file, loading);
+  return loading;
+}
+
+function isUsage(error: unknown): boolean {
+  return (
+    error instanceof RaceUsageError ||
+    error instanceof TokenError ||
+    error instanceof StrategyNameError ||
+    error instanceof TransformError
+  );
+}
