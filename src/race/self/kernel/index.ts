@@ -3,13 +3,13 @@ import type { MachineScenario, Scenario } from '../../scenario.js';
 import { ATOMIC_PARTS } from './atomics.js';
 import { BUDDY_PARTS } from './buddy.js';
 import { DRAIN_PARTS } from './drain.js';
-import { HOTPLUG_PARTS } from './hotplug.js';
 import type { KernelPart } from './kernel-part.js';
 import { PAGE_LIST_PARTS } from './page-lists.js';
 import { REFERENCE_PARTS } from './references.js';
 import { RWLOCK_PARTS } from './rwlock.js';
 import { SEQLOCK_PARTS } from './seqlock.js';
 import { SPINLOCK_PARTS } from './spinlock.js';
+import { UNPLUGGING_PARTS } from './unplugging.js';
 import { ZONE_PARTS } from './zones.js';
 
 /** A scenario of the kernel, and what the explorer has to say of it. */
@@ -30,7 +30,7 @@ const PARTS: readonly KernelPart[] = [
   ...REFERENCE_PARTS,
   ...DRAIN_PARTS,
   ...ZONE_PARTS,
-  ...HOTPLUG_PARTS,
+  ...UNPLUGGING_PARTS,
 ];
 
 function checksOf(parts: readonly KernelPart[]): KernelCheck[] {

@@ -42,4 +42,4 @@ export const NOT_EXCLUSIVE: readonly FailureKind[] = ['race', 'assertion', 'unlo
 export const NOT_WOKEN: readonly FailureKind[] = ['lost-wakeup', 'deadlock', 'livelock'];
 
 /** What belongs to one CPU is touched by another, or free memory by two at once. */
-export const NOT_GUARDED: readonly FailureKind[] = ['race', 'assertion', 'double-free'];
+export const NOT_GUARDED: readonly FailureKind[] = ['race', 'assertion', 'double-free', 'use-after-free'];

@@ -57,7 +57,7 @@ const shared = kernelPart(
       ],
     },
     'the last owner frees without waiting for what the other did': {
-      kinds: ['race'],
+      kinds: ['race', 'use-after-free'],
       patches: [{ file: ALLOC, find: 'left | WAS_SHARED', replace: 'left' }],
     },
   },

@@ -135,7 +135,7 @@ const whileDrained = kernelPart(
     },
     'the caller waits for a CPU that has gone': {
       kinds: ['deadlock', 'livelock', 'lost-wakeup'],
-      patches: [{ file: 'kernel/cpu/smp-call', find: 'dropCall(k, cpu);', replace: '' }],
+      patches: [{ file: 'kernel/cpu/smp-call', find: 'dropCall(k, cpu);', replace: 'void 0;' }],
     },
     'the caller takes the place of a CPU that the console has': {
       kinds: [...NOT_GUARDED, 'deadlock'],
@@ -150,4 +150,4 @@ const whileDrained = kernelPart(
   },
 );
 
-export const HOTPLUG_PARTS: readonly KernelPart[] = [again, inLock, whileDrained];
+export const UNPLUGGING_PARTS: readonly KernelPart[] = [again, inLock, whileDrained];
