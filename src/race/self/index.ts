@@ -1,6 +1,7 @@
 import type { Scenario } from '../scenario.js';
 import { BUGS } from './bugs/bugs.js';
 import { CLASSICS } from './classic/classics.js';
+import { KERNEL_CHECKS } from './kernel/index.js';
 import { LITMUS } from './litmus.js';
 import type { SelfCheck } from './self-check.js';
 
@@ -27,8 +28,19 @@ function bugChecks(): SelfCheck[] {
   return checks;
 }
 
+function kernelChecks(): SelfCheck[] {
+  const checks: SelfCheck[] = [];
+  for (const { scenario, expect } of KERNEL_CHECKS) checks.push({ group: 'kernel', scenario, expect });
+  return checks;
+}
+
 /** All that the explorer is checked with. Names of scenarios are unique. */
-export const SELF_CHECKS: readonly SelfCheck[] = [...litmusChecks(), ...classicChecks(), ...bugChecks()];
+export const SELF_CHECKS: readonly SelfCheck[] = [
+  ...litmusChecks(),
+  ...classicChecks(),
+  ...bugChecks(),
+  ...kernelChecks(),
+];
 
 function scenariosOf(checks: readonly SelfCheck[]): Scenario[] {
   const scenarios: Scenario[] = [];

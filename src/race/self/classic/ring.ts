@@ -3,7 +3,7 @@ import { expectValue } from '../expect-value.js';
 import { withMutants, type WrongLines } from '../with-mutants.js';
 
 const WRONG = {
-  'publishes before it writes': ['race'],
+  'publishes before it writes': ['race', 'assertion'],
   'frees before it reads': ['race'],
   'overfills by one': ['race', 'assertion'],
   'takes from the empty ring': ['race', 'assertion'],
