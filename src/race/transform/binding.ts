@@ -20,6 +20,7 @@ export interface Binding {
   init: Expression | undefined;
   /** The function that it names. */
   function: FunctionNode | undefined;
+  isExported: boolean;
   /** Whether it is `...rest`. */
   isRest: boolean;
 }

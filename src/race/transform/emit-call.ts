@@ -95,9 +95,10 @@ function emitKnownCall(node: CallExpression, callee: Expression | Super, e: Emis
   const binding = e.module.scopes.bindingOf(callee);
   if (binding?.function === undefined || binding.assignments > 0) return undefined;
   if (!hasTwin(binding.function, e.module)) return spliceCall(node, e);
-  const isDeclaration = binding.kind === 'function';
+  // The twin of an exported function may be replaced by that of another: such a call asks for it.
+  const isFixed = binding.kind === 'function' && !binding.isExported;
   const text = e.emit(callee);
-  const twin = isDeclaration ? e.mark(callee.start) + e.module.names.twin(callee.name) : `${text}.$r`;
+  const twin = isFixed ? e.mark(callee.start) + e.module.names.twin(callee.name) : `${text}.$r`;
   return delegate(node, twin, '', node.arguments, e);
 }
 

@@ -26,6 +26,7 @@ interface Use {
 export class ScopeAnalysis {
   private readonly bindings = new Map<Identifier, Binding>();
   private readonly uses: Use[] = [];
+  private readonly exported: string[] = [];
   private readonly captures = new Map<AnyNode, Captures>();
   /** Innermost last: functions that are no arrows, and arrows. */
   private readonly functions: AnyNode[] = [];
@@ -38,6 +39,10 @@ export class ScopeAnalysis {
     this.functions.push(program);
     for (const statement of program.body) this.visit(statement, scope);
     for (const use of this.uses) this.resolve(use);
+    for (const name of this.exported) {
+      const binding = scope.bindings.get(name);
+      if (binding !== undefined) binding.isExported = true;
+    }
   }
 
   /** The declaration that a name means; undefined for a global. */
@@ -75,44 +80,64 @@ export class ScopeAnalysis {
         this.uses.push({ node, scope, isAssignment: false });
         if (node.name === 'arguments') this.capture('arguments');
         return;
-      case 'ThisExpression':
-        { this.capture('this'); return; }
+      case 'ThisExpression': {
+        this.capture('this');
+        return;
+      }
       case 'Super':
         this.capture('this');
-        { this.capture('super'); return; }
+        {
+          this.capture('super');
+          return;
+        }
       case 'MetaProperty':
         if (node.meta.name === 'new') this.capture('newTarget');
         return;
       case 'FunctionDeclaration':
       case 'FunctionExpression':
-      case 'ArrowFunctionExpression':
-        { this.visitFunction(node, scope); return; }
+      case 'ArrowFunctionExpression': {
+        this.visitFunction(node, scope);
+        return;
+      }
       case 'ClassDeclaration':
-      case 'ClassExpression':
-        { this.visitClass(node, scope); return; }
-      case 'VariableDeclaration':
-        { this.visitDeclaration(node, scope); return; }
+      case 'ClassExpression': {
+        this.visitClass(node, scope);
+        return;
+      }
+      case 'VariableDeclaration': {
+        this.visitDeclaration(node, scope);
+        return;
+      }
       case 'AssignmentExpression':
         this.assign(node.left, scope);
-        { this.visit(node.right, scope); return; }
-      case 'UpdateExpression':
-        { this.assign(node.argument as Pattern, scope); return; }
+        {
+          this.visit(node.right, scope);
+          return;
+        }
+      case 'UpdateExpression': {
+        this.assign(node.argument as Pattern, scope);
+        return;
+      }
       case 'ForInStatement':
       case 'ForOfStatement': {
         const inner = new Scope(scope, scope.owner);
         if (node.left.type === 'VariableDeclaration') this.visit(node.left, inner);
         else this.assign(node.left, inner);
         this.visit(node.right, inner);
-        this.visit(node.body, inner); return;
+        this.visit(node.body, inner);
+        return;
       }
       case 'BlockStatement':
       case 'ForStatement':
-      case 'SwitchStatement':
-        { this.visitChildren(node, new Scope(scope, scope.owner)); return; }
+      case 'SwitchStatement': {
+        this.visitChildren(node, new Scope(scope, scope.owner));
+        return;
+      }
       case 'CatchClause': {
         const inner = new Scope(scope, scope.owner);
         if (node.param) this.declarePattern(node.param, inner, 'catch');
-        this.visit(node.body, inner); return;
+        this.visit(node.body, inner);
+        return;
       }
       case 'MemberExpression':
         this.visit(node.object, scope);
@@ -121,14 +146,21 @@ export class ScopeAnalysis {
         return;
       case 'Property':
         if (node.computed) this.visit(node.key, scope);
-        { this.visit(node.value, scope); return; }
-      case 'LabeledStatement':
-        { this.visit(node.body, scope); return; }
+        {
+          this.visit(node.value, scope);
+          return;
+        }
+      case 'LabeledStatement': {
+        this.visit(node.body, scope);
+        return;
+      }
       case 'BreakStatement':
       case 'ContinueStatement':
         return;
-      default:
-        { this.visitModuleItem(node, scope); return; }
+      default: {
+        this.visitModuleItem(node, scope);
+        return;
+      }
     }
   }
 
@@ -138,12 +170,26 @@ export class ScopeAnalysis {
         for (const { local } of node.specifiers) scope.declare(local.name, 'import');
         return;
       case 'ExportNamedDeclaration':
-        if (node.declaration) this.visit(node.declaration, scope);
+        if (node.declaration) {
+          this.visit(node.declaration, scope);
+          if (node.declaration.type === 'FunctionDeclaration') this.exported.push(node.declaration.id.name);
+        }
+        for (const { local } of node.specifiers) {
+          if (!node.source && local.type === 'Identifier') this.exported.push(local.name);
+        }
+        return;
+      case 'ExportDefaultDeclaration':
+        this.visit(node.declaration, scope);
+        if (node.declaration.type === 'FunctionDeclaration' && node.declaration.id) {
+          this.exported.push(node.declaration.id.name);
+        }
         return;
       case 'ExportAllDeclaration':
         return;
-      default:
-        { this.visitChildren(node, scope); return; }
+      default: {
+        this.visitChildren(node, scope);
+        return;
+      }
     }
   }
 
@@ -252,13 +298,20 @@ export class ScopeAnalysis {
       case 'ArrayPattern':
         for (const element of pattern.elements) if (element) each(element);
         return;
-      case 'RestElement':
-        { each(pattern.argument); return; }
+      case 'RestElement': {
+        each(pattern.argument);
+        return;
+      }
       case 'AssignmentPattern':
         this.visit(pattern.right, scope);
-        { each(pattern.left); return; }
-      default:
-        { each(pattern); return; }
+        {
+          each(pattern.left);
+          return;
+        }
+      default: {
+        each(pattern);
+        return;
+      }
     }
   }
 

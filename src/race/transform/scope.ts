@@ -31,6 +31,7 @@ export class Scope {
       assignedElsewhere: false,
       init: undefined,
       function: undefined,
+      isExported: false,
       isRest: false,
       ...details,
     });

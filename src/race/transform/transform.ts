@@ -7,7 +7,7 @@ import type { RawSourceMap } from './source-map.js';
 import { isTypeScript, stripTypes } from './strip-types.js';
 
 /** Where the source map of the code is: not that of the result. */
-const SOURCE_MAP_COMMENT = /^\/\/# sourceMappingURL=.*$/m;
+const SOURCE_MAP_COMMENT = /\n\/\/# sourceMappingURL=[^\n]*\s*$/;
 
 export interface TransformOptions {
   /** Name of the file: for errors, and to tell TypeScript. */
