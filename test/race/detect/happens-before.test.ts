@@ -134,6 +134,19 @@ describe('atomic accesses', () => {
     }
   });
 
+  it('by several threads are all remembered beyond a read that comes after them', () => {
+    for (const left of [0, 1]) {
+      const h = history(4);
+      h.store(0, 0);
+      h.store(1, 0);
+      h.detector.wake(0, 2);
+      h.detector.wake(1, 2);
+      expect(h.read(2, 0)).toBeUndefined();
+      h.detector.wake(1 - left, 3);
+      expect(h.read(3, 0)).toMatchObject({ thread: left, mode: MODE_ATOMIC, isWrite: true });
+    }
+  });
+
   it('order what was before a store for who loads it', () => {
     const h = history(2);
     h.write(0, 32);
