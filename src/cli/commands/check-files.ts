@@ -50,8 +50,11 @@ async function explore(
   try {
     for await (const checked of inOrder(selected, 2 * pool.jobs, check)) {
       progress.next();
+      if (json !== true) {
+        if (all.at(-1)?.outcome.result?.verdict !== 'pass' && all.length > 0) print('\n');
+        printChecked(checked, selected, options);
+      }
       all.push(checked);
-      if (json !== true) printChecked(checked, selected, options);
       pages.write(checked);
     }
   } finally {

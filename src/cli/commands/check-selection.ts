@@ -3,7 +3,7 @@ import { extname } from 'node:path';
 import { listScenarios } from '../../race/campaign/explore-job.js';
 import type { ExplorePool } from '../../race/campaign/explore-pool.js';
 import { SELF_CHECKS, SELF_FILE } from '../../race/campaign/self-suite.js';
-import { scenarioHash } from '../../race/report/token.js';
+import { decodeToken, scenarioHash } from '../../race/report/token.js';
 import { UsageError } from '../output.js';
 import { checkCommand } from '../render-check.js';
 
@@ -73,12 +73,14 @@ function choose(all: readonly Selected[], { scenario, replay }: Selection, where
     throw new UsageError(`${where}: there is no scenario '${scenario ?? ''}', but ${quoted(all)}`);
   }
   if (replay === undefined || named.length === 1) return [...named];
-  const [, hash] = replay.split('.');
+  const [version, hash] = replay.split('.');
+  // A text that is no token at all is refused by whoever reads tokens.
+  if (!/^g\d+$/.test(version) || !/^[\da-f]{4}$/.test(hash)) decodeToken(replay, named[0].scenario);
   const owners = named.filter((selected) => scenarioHash(selected.scenario) === hash);
   if (owners.length === 1) return owners;
   throw new UsageError(
     owners.length === 0
-      ? `--replay: '${replay}' is no token of a scenario of ${where}`
+      ? `--replay: the token is of no scenario of ${where}: has it another name now?`
       : `--replay: the token could be of ${quoted(owners)}: choose by --scenario, or by the file`,
   );
 }

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import { SILENT_EXECUTIONS } from '../../race/campaign/self-suite.js';
 import { RaceUsageError } from '../../race/race-error.js';
+import { TokenError } from '../../race/report/token.js';
 import { type Outcome, UsageError } from '../output.js';
 import { checkFiles, replayOwn } from './check-files.js';
 import { addCheckOptions, type CheckOptions, checkTogether } from './check-options.js';
@@ -72,7 +73,7 @@ async function checkCommand(files: readonly string[], options: CheckOptions): Pr
   try {
     return await run(files, options, jobs);
   } catch (error) {
-    if (error instanceof RaceUsageError) throw new UsageError(error.message);
+    if (error instanceof RaceUsageError || error instanceof TokenError) throw new UsageError(error.message);
     throw error;
   }
 }

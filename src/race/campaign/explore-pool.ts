@@ -88,7 +88,7 @@ export class ExplorePool {
   #causeOf(error: unknown, { abort }: Watched): string {
     if (abort.signal.aborted) {
       return (
-        `no execution has ended for ${this.#stallMs / 1000} seconds: maybe a loop that touches no shared memory ` +
+        `nothing has happened for ${this.#stallMs / 1000} seconds: maybe a loop that touches no shared memory ` +
         'goes on for ever'
       );
     }

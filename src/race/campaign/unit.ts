@@ -1,3 +1,4 @@
+import { ConfigError } from '../../machine/config-error.js';
 import type { Trace } from '../engine/failure.js';
 import { explore, type ExploreOptions } from '../explore.js';
 import { RaceUsageError } from '../race-error.js';
@@ -58,8 +59,8 @@ export async function runUnit(unit: Unit): Promise<UnitAnswer> {
     pulse.executions = exploration.executions;
     return { kind: 'explored', result: { ...exploration }, trace: exploration.trace };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return { kind: isUsage(error) ? 'refused' : 'crashed', message };
+    if (isUsage(error)) return { kind: 'refused', message: error.message };
+    return { kind: 'crashed', message: messageWithPlace(error) };
   }
 }
 
@@ -71,11 +72,19 @@ function scenariosOf(file: string): Promise<readonly Scenario[]> {
   return loading;
 }
 
-function isUsage(error: unknown): boolean {
+/** What was thrown, and where: a crash has no report that would say it. */
+function messageWithPlace(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const place = /^ *at .*$/m.exec(error.stack ?? '')?.[0].trim();
+  return place === undefined ? error.message : `${error.message}, ${place}`;
+}
+
+function isUsage(error: unknown): error is Error {
   return (
     error instanceof RaceUsageError ||
     error instanceof TokenError ||
     error instanceof StrategyNameError ||
-    error instanceof TransformError
+    error instanceof TransformError ||
+    error instanceof ConfigError
   );
 }
