@@ -89,7 +89,7 @@ const neighbours = kernelPart(
   {
     'a free block merges with whatever looks like its size': {
       kinds: NOT_GUARDED,
-      patches: [{ file: BUDDY, find: '(flags & BUDDY_BIT) !== 0', replace: 'flags !== 0' }],
+      patches: [{ file: BUDDY, find: '(flags & BUDDY_BIT) !== 0', replace: 'order >= 0' }],
     },
   },
 );
