@@ -135,7 +135,8 @@ class Campaign {
     const { complete } = this.#strategy;
     const found =
       failing ?? (this.#inversion && { ...this.#inversion.execution, failure: this.#inversion.failure });
-    const base = { name, executions: this.#executions, complete, accesses, executionsPerSecond };
+    const executions = complete ? (this.#strategy.executions ?? this.#executions) : this.#executions;
+    const base = { name, executions, complete, accesses, executionsPerSecond };
     if (found === undefined) return { ...base, verdict: 'pass' };
     const executionsToFailure = failing === undefined ? this.#inversion?.at : this.#executions;
     const { failure, trace } = reportOf(this.#explorer, found);

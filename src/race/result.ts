@@ -7,7 +7,10 @@ export interface ExploreResult {
   readonly verdict: 'pass' | 'fail';
   /** What went wrong; undefined on pass. */
   readonly kind?: FailureKind | undefined;
-  /** Executions that were run to their end. Those given up as redundant, and those of shrinking, do not count. */
+  /**
+   * Executions that were run to their end. Those given up as redundant, and those of shrinking, do not count; neither do,
+   * when dfs or dpor is complete, those before all shared words were known.
+   */
   readonly executions: number;
   /** Whether nothing was left to explore: then a pass holds for every interleaving, not only for those that ran. */
   readonly complete: boolean;

@@ -64,15 +64,31 @@ export class SpinWatch {
 
   /** The thread comes to a loop. */
   enter(id: number): void {
-    let depth = this.#find(id);
-    if (depth < 0) depth = Math.min(this.#depth, MAX_NESTING - 1);
-    this.#depth = depth + 1;
-    this.#ids[depth] = id;
+    // The same loop again, right after it was left: the entry serves once more.
+    const isTop = this.#depth > 0 && this.#ids[this.#depth - 1] === id;
+    if (!isTop) this.#push(id);
+    const top = this.#depth - 1;
     // What the head of the loop reads belongs to the first round.
-    this.#roundStart[depth] = this.#reads;
-    this.#changesThen[depth] = this.changes;
-    this.#lastStart[depth] = -1;
-    this.#alike[depth] = 0;
+    this.#roundStart[top] = this.#reads;
+    this.#changesThen[top] = this.changes;
+    this.#lastStart[top] = -1;
+    this.#alike[top] = 0;
+  }
+
+  #push(id: number): void {
+    if (this.#depth === MAX_NESTING) this.#dropOldest();
+    this.#ids[this.#depth] = id;
+    this.#depth++;
+  }
+
+  /** Most likely a loop that was left long ago; if not, it is entered anew when its next round begins. */
+  #dropOldest(): void {
+    this.#ids.copyWithin(0, 1);
+    this.#roundStart.copyWithin(0, 1);
+    this.#lastStart.copyWithin(0, 1);
+    this.#changesThen.copyWithin(0, 1);
+    this.#alike.copyWithin(0, 1);
+    this.#depth--;
   }
 
   /**
@@ -83,7 +99,10 @@ export class SpinWatch {
    */
   round(id: number, counting: boolean): boolean {
     const depth = this.#find(id);
-    if (depth < 0) throw new Error(`a round of loop ${id}, which was not entered`);
+    if (depth < 0) {
+      this.enter(id);
+      return false;
+    }
     this.#depth = depth + 1;
     const alike = this.#changesThen[depth] === this.changes && this.#sameReads(depth);
     this.#alike[depth] = alike ? this.#alike[depth] + 1 : 0;

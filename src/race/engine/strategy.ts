@@ -64,6 +64,12 @@ export interface Strategy {
 
   /** Whether everything was explored: `begin` has answered false, and nothing was left out on the way. */
   readonly complete: boolean;
+
+  /**
+   * For a strategy that covers everything: the executions in which it did. Those before it had to start again, because
+   * words turned out to be shared, are not among them.
+   */
+  readonly executions?: number;
 }
 
 /** Threads are bits of a mask that is a small integer. */

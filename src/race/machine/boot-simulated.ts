@@ -62,5 +62,7 @@ export function bootCpus(
   for (let cpu = 1; cpu <= hardware.cpuNodes.length; cpu++) {
     seen.push(new kernel.Kernel(image, cpu, platformOf(cpu)) as MachineMemory);
   }
+  // Constructors cannot be paused. What they read is constant from now on.
+  for (const k of seen) for (let cpu = 0; cpu < seen.length; cpu++) k.as(cpu);
   return seen;
 }
