@@ -1,5 +1,6 @@
 import {
   OP_ACQUIRE,
+  OP_AWAIT,
   OP_CAS,
   OP_NOTIFY,
   OP_READ,
@@ -20,7 +21,7 @@ export function writesMemory(kind: number): boolean {
 
 /** Whether an operation of this kind reads or writes the memory that it names. */
 export function usesMemory(kind: number): boolean {
-  return kind === OP_READ || kind === OP_WAIT || writesMemory(kind);
+  return kind === OP_READ || kind === OP_WAIT || kind === OP_AWAIT || writesMemory(kind);
 }
 
 /** Whether an operation of this kind uses the queue of the threads that wait on its word. */

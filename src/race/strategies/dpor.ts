@@ -1,7 +1,7 @@
 import { OP_ACQUIRE, OP_AWAIT, OP_LOCAL, OP_NOTIFY, OP_TIMEOUT } from '../engine/op.js';
 import { MAX_THREADS, type ExecutionEnd, type ExecutionView, type Strategy } from '../engine/strategy.js';
 import { doubled } from './access-chains.js';
-import { conflicts } from './conflict.js';
+import { pendingConflict, writesMemory } from './conflict.js';
 import { has, lowest, staying } from './mask.js';
 import { Trail } from './trail.js';
 
@@ -24,7 +24,7 @@ export class DporStrategy implements Strategy {
   executions = 0;
   /** Executions given up because all that could follow was covered. */
   redundant = 0;
-  #trail = new Trail(0, new Set());
+  #trail = new Trail(0);
   // By node, which is the state before the event of the same number: sets of threads.
   #enabled: Int32Array = new Int32Array(FIRST_NODES);
   /** Threads to begin with; those in #sleep need not, or have been. */
@@ -151,24 +151,29 @@ export class DporStrategy implements Strategy {
 
   /** Those of the sleeping threads whose operations do not conflict with that of a thread. */
   #asleep(execution: ExecutionView, sleep: number, thread: number): number {
-    if (sleep === 0) return 0;
-    const { interrupts } = this.#trail;
-    const kind = execution.kindOf(thread);
-    const low = execution.addressOf(thread);
-    const high = low + execution.sizeOf(thread);
     let asleep = sleep;
     for (let rest = sleep; rest !== 0; rest &= rest - 1) {
       const other = lowest(rest);
-      const otherLow = execution.addressOf(other);
-      if (
-        conflicts(kind, low, high, execution.kindOf(other), otherLow, otherLow + execution.sizeOf(other)) ||
-        has(interrupts[other], thread) ||
-        has(interrupts[thread], other)
-      ) {
-        asleep &= ~(1 << other);
-      }
+      if (this.#dependent(execution, thread, other)) asleep &= ~(1 << other);
     }
     return asleep;
+  }
+
+  #dependent(execution: ExecutionView, a: number, b: number): boolean {
+    if (this.#interrupts(execution, a, b) || this.#interrupts(execution, b, a)) return true;
+    if (this.#watches(execution, a, b) || this.#watches(execution, b, a)) return true;
+    return pendingConflict(execution, a, b);
+  }
+
+  #interrupts(execution: ExecutionView, thread: number, other: number): boolean {
+    return execution.kindOf(thread) === OP_LOCAL && has(this.#trail.interruptedBy(thread), other);
+  }
+
+  /** Whether a thread spins and what the other one writes may make it go on, or stay. */
+  #watches(execution: ExecutionView, spinning: number, writing: number): boolean {
+    if (execution.kindOf(spinning) !== OP_AWAIT || !writesMemory(execution.kindOf(writing))) return false;
+    const low = execution.addressOf(writing);
+    return this.#trail.watches(spinning, low, low + execution.sizeOf(writing));
   }
 
   #timedOut(execution: ExecutionView, enabled: number): number {
@@ -207,13 +212,11 @@ export class DporStrategy implements Strategy {
       members |= 1 << other;
       firstOf[other] = at;
     }
-    if (!has(members, thread)) {
+    if (!has(members, thread) && !this.#follows(members, later)) {
       // It was about to do the same before `event`: if it could not, `event` is what let it.
       if (!has(enabled, thread)) return;
-      if (!this.#follows(members, later)) {
-        if (has(covered, thread)) return;
-        initials |= 1 << thread;
-      }
+      if (has(covered, thread)) return;
+      initials |= 1 << thread;
     }
     initials &= enabled;
     if (has(initials, thread)) this.#backtrack[event] |= 1 << thread;
@@ -264,17 +267,12 @@ export class DporStrategy implements Strategy {
     return woken;
   }
 
-  /** The event makes threads stand still: it begins an interrupt, whose place among all they do matters. */
+  /** The event has made threads stand still. If it begins an interrupt, it always does, also where that is not seen. */
   #learnInterrupt(event: number, thread: number, stopped: number): void {
     const trail = this.#trail;
-    const fresh = stopped & ~trail.interrupts[thread];
+    if (!trail.isFirst(event) || (stopped & ~trail.interrupts[thread]) === 0) return;
     trail.interrupts[thread] |= stopped;
-    for (let rest = fresh; rest !== 0; rest &= rest - 1) {
-      const last = trail.last[lowest(rest)];
-      if (last < 0 || trail.isBefore(last, event)) continue;
-      this.#reverse(last, event, thread);
-      trail.join(last, event);
-    }
+    this.#restart = true;
   }
 
   /** A lock that others can take as well now is one that several can hold. What was explored has to be seen anew. */
@@ -321,12 +319,17 @@ export class DporStrategy implements Strategy {
     if (failed && (alive & ~this.#waiting(execution, alive)) !== 0) this.#missed = true;
   }
 
-  /** Those of the threads that are about to do what threads may have to wait for. */
+  /** Those of the threads that may have been waiting in the end, as far as their operations tell. */
   #waiting(execution: ExecutionView, threads: number): number {
+    const { interrupts, last } = this.#trail;
     let mask = 0;
     for (let rest = threads; rest !== 0; rest &= rest - 1) {
-      const kind = execution.kindOf(lowest(rest));
-      if (kind === OP_ACQUIRE || kind === OP_TIMEOUT || kind === OP_AWAIT) mask |= rest & -rest;
+      const thread = lowest(rest);
+      const kind = execution.kindOf(thread);
+      // An interrupt that has not come waits, and while it runs, others do.
+      if (last[thread] >= 0) mask |= interrupts[thread];
+      else if (kind === OP_LOCAL) mask |= 1 << thread;
+      if (kind === OP_ACQUIRE || kind === OP_TIMEOUT || kind === OP_AWAIT) mask |= 1 << thread;
     }
     return mask;
   }
@@ -373,7 +376,7 @@ export class DporStrategy implements Strategy {
   }
 
   #startOver(threads: number): void {
-    this.#trail = new Trail(threads, this.#trail.sharedLocks);
+    this.#trail = new Trail(threads, this.#trail);
     this.#cut(0, 0);
     this.#branch = NONE;
     this.#settled = 0;

@@ -1,4 +1,4 @@
-import { OP_ACQUIRE, OP_LOCAL, OP_RELEASE, OP_TIMEOUT, OP_WAIT } from '../engine/op.js';
+import { OP_ACQUIRE, OP_AWAIT, OP_LOCAL, OP_READ, OP_RELEASE, OP_TIMEOUT, OP_WAIT } from '../engine/op.js';
 import { MAX_THREADS } from '../engine/strategy.js';
 import { AccessChains, CELL_BYTES, cellOf, doubled } from './access-chains.js';
 import { usesMemory, usesQueue, writesMemory } from './conflict.js';
@@ -6,6 +6,8 @@ import { has, lowest } from './mask.js';
 
 const NONE = -1;
 const FIRST_EVENTS = 1024;
+/** Reads in a row that a spinning thread may look at again and again. */
+const MAX_WATCHED = 16;
 
 /**
  * The operations of the running execution in their order, and which of them happen before which: those of one thread,
@@ -27,8 +29,8 @@ export class Trail {
   clocks: Int32Array;
   /** By thread: its latest event. */
   readonly last: Int32Array = new Int32Array(MAX_THREADS).fill(NONE);
-  /** By thread that begins an interrupt: the threads that stand still meanwhile. */
-  readonly interrupts: Int32Array = new Int32Array(MAX_THREADS);
+  /** By thread that is an interrupt: the threads that stand still meanwhile; none where that is not known yet. */
+  readonly interrupts: Int32Array;
   /** Locks that were held by several at once, by address. */
   readonly sharedLocks: Set<number>;
   /** What {@link analyse} has found: events that race with the analysed one. */
@@ -38,16 +40,19 @@ export class Trail {
   /** By event: the one before it of the same thread, and its first link in the chains. */
   #previous: Int32Array = new Int32Array(FIRST_EVENTS);
   #firstLink: Int32Array = new Int32Array(FIRST_EVENTS);
-  /** The chains that an operation is on, and whether it writes there. */
+  /** The chains that an operation is on, with the bytes, and whether it writes there. */
   readonly #on: number[] = [];
+  readonly #lowOn: number[] = [];
+  readonly #highOn: number[] = [];
   readonly #writesOn: boolean[] = [];
-  #memoryChains = 0;
   #found: Int32Array = new Int32Array(64);
   #foundCount = 0;
 
-  constructor(threads: number, sharedLocks: Set<number>) {
-    this.sharedLocks = sharedLocks;
+  /** @param known what was found out about locks and interrupts before */
+  constructor(threads: number, known?: Trail) {
     this.threads = threads;
+    this.sharedLocks = known?.sharedLocks ?? new Set();
+    this.interrupts = known?.interrupts ?? new Int32Array(MAX_THREADS);
     this.clocks = new Int32Array(FIRST_EVENTS * threads);
   }
 
@@ -94,8 +99,8 @@ export class Trail {
     this.#reserve();
     this.raceCount = 0;
     this.#startClock(thread);
-    this.#findChains(kind, low, high);
-    this.#collect(thread, low, high);
+    this.#findChains(thread, kind, low, high);
+    this.#collect(thread);
     const released = kind === OP_ACQUIRE ? this.#analyseLock(low) : NONE;
     if (waits) return;
     for (let i = 0; i < this.#foundCount; i++) {
@@ -104,7 +109,23 @@ export class Trail {
       if (event !== released) this.addRace(event);
       this.join(event);
     }
-    if (kind === OP_LOCAL) this.#standStill(this.interrupts[thread]);
+    if (kind === OP_LOCAL) this.#standStill(this.interruptedBy(thread));
+  }
+
+  /** Whether an event is the first one of its thread. */
+  isFirst(event: number): boolean {
+    return this.#previous[event] < 0;
+  }
+
+  /**
+   * Threads that stand still when a thread executes an OP_LOCAL: the interrupted one, if it begins an interrupt; all,
+   * while that is not known. None if it has only been woken.
+   */
+  interruptedBy(thread: number): number {
+    if (this.last[thread] >= 0) return 0;
+    return this.interrupts[thread] === 0
+      ? ~(1 << thread) & ((1 << this.threads) - 1)
+      : this.interrupts[thread];
   }
 
   addRace(event: number): void {
@@ -151,58 +172,89 @@ export class Trail {
     }
   }
 
-  /** Finds the chains that an operation is on: first those of memory, with the bytes of each that it uses. */
-  #findChains(kind: number, low: number, high: number): void {
+  /** Finds the chains that an operation is on, and the bytes of each that it uses. */
+  #findChains(thread: number, kind: number, low: number, high: number): void {
     const chains = this.#chains;
     this.#on.length = 0;
-    this.#writesOn.length = 0;
-    this.#memoryChains = 0;
-    if (usesMemory(kind)) {
-      const writes = writesMemory(kind);
-      const end = cellOf(high - 1);
-      for (let cell = cellOf(low); cell <= end; cell++) {
-        this.#on.push(chains.memoryCell(cell));
-        this.#writesOn.push(writes);
-      }
-      this.#memoryChains = this.#on.length;
-    }
+    if (usesMemory(kind)) this.#putOnMemory(low, high, writesMemory(kind));
+    if (kind === OP_AWAIT) this.#watch(this.last[thread], this.#putRead);
     if (!usesQueue(kind)) return;
-    this.#on.push(chains.queue(low));
-    this.#writesOn.push(true);
+    this.#putOn(chains.queue(low), -Infinity, Infinity, true);
     if (kind !== OP_TIMEOUT && kind !== OP_WAIT) return;
-    this.#on.push(chains.time());
-    this.#writesOn.push(kind === OP_TIMEOUT);
+    this.#putOn(chains.time(), -Infinity, Infinity, kind === OP_TIMEOUT);
+  }
+
+  #putOnMemory(low: number, high: number, writes: boolean): void {
+    const end = cellOf(high - 1);
+    for (let cell = cellOf(low); cell <= end; cell++) {
+      const start = cell * CELL_BYTES;
+      const chain = this.#chains.memoryCell(cell);
+      this.#putOn(chain, Math.max(low, start), Math.min(high, start + CELL_BYTES), writes);
+    }
+  }
+
+  #putOn(chain: number, low: number, high: number, writes: boolean): void {
+    const at = this.#on.length;
+    this.#on.push(chain);
+    this.#lowOn[at] = low;
+    this.#highOn[at] = high;
+    this.#writesOn[at] = writes;
+  }
+
+  readonly #putRead = (event: number): boolean => {
+    this.#putOnMemory(this.low[event], this.high[event], false);
+    return false;
+  };
+
+  /**
+   * Goes through the events by which a spinning thread may have looked at what it waits for: all that it has read in a
+   * row until `from`.
+   *
+   * @returns whether `visit` has answered true
+   */
+  #watch(from: number, visit: (event: number) => boolean): boolean {
+    let event = from;
+    for (let i = 0; i < MAX_WATCHED && event >= 0 && this.kind[event] === OP_READ; i++) {
+      if (visit(event)) return true;
+      event = this.#previous[event];
+    }
+    return false;
+  }
+
+  /** Whether a thread that spins, or is about to, waits for a change of bytes among these. */
+  watches(thread: number, low: number, high: number): boolean {
+    return this.#watch(this.last[thread], (event) => this.#overlaps(event, low, high));
+  }
+
+  #overlaps(event: number, low: number, high: number): boolean {
+    if (this.low[event] < high && low < this.high[event]) return true;
+    if (this.kind[event] !== OP_AWAIT) return false;
+    return this.#watch(this.#previous[event], (earlier) => this.#overlaps(earlier, low, high));
   }
 
   /** Finds the conflicting events, latest first, as far back as they do not all happen before one that was found. */
-  #collect(thread: number, low: number, high: number): void {
+  #collect(thread: number): void {
     this.#foundCount = 0;
-    const firstCell = cellOf(low);
-    for (let i = 0; i < this.#on.length; i++) {
-      if (i < this.#memoryChains) {
-        const start = (firstCell + i) * CELL_BYTES;
-        this.#collectChain(thread, Math.max(low, start), Math.min(high, start + CELL_BYTES), i);
-      } else {
-        this.#collectChain(thread, -Infinity, Infinity, i);
-      }
-    }
+    for (let i = 0; i < this.#on.length; i++) this.#collectChain(thread, i);
     if (this.#on.length > 1 && this.#foundCount > 1) {
       this.#found.subarray(0, this.#foundCount).sort().reverse();
     }
   }
 
-  /** @param low of the bytes on that chain; minus infinity where bytes do not matter */
-  #collectChain(thread: number, low: number, high: number, index: number): void {
+  #collectChain(thread: number, index: number): void {
     const chains = this.#chains;
     const chain = this.#on[index];
     const writes = this.#writesOn[index];
+    const low = this.#lowOn[index];
+    const high = this.#highOn[index];
+    // Where bytes do not matter.
     const isExact = low === -Infinity;
     let write = chains.latestWrite[chain];
     let link = writes ? chains.latest[chain] : write;
     while (link >= 0) {
       const event = chains.event[link];
-      const overlaps = isExact || (this.low[event] < high && low < this.high[event]);
-      if (overlaps && this.thread[event] !== thread && !this.#isKnown(event)) this.#add(event);
+      const isOther = this.thread[event] !== thread && !this.#isKnown(event);
+      if (isOther && (isExact || this.#overlaps(event, low, high))) this.#add(event);
       if (link === write) {
         if (isExact || (this.low[event] <= low && this.high[event] >= high)) return;
         write = chains.writeBefore[link];

@@ -111,7 +111,8 @@ test('an interrupt runs in every place where it is enabled, and nowhere else', (
     interrupts: [{ base: 0, steps: [load(x), store(y, 2)] }],
   };
   // Before each store, or not at all. Interrupts are disabled as soon as the second one is done.
-  const { executions, ended } = exploreModel(program, new DporStrategy());
-  expect(ended).toBe(true);
-  expect(executions).toBe(4);
+  const strategy = new DporStrategy();
+  exploreModel(program, strategy);
+  expect(strategy.complete).toBe(true);
+  expect(strategy.executions).toBe(4);
 });

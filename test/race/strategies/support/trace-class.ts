@@ -14,7 +14,7 @@ import {
 import type { Model } from './model.js';
 
 const WRITES = [OP_WRITE, OP_RMW, OP_CAS, OP_ACQUIRE, OP_RELEASE];
-const READS = [OP_READ, OP_WAIT];
+const READS = [OP_READ, OP_WAIT, OP_AWAIT];
 const QUEUE = [OP_WAIT, OP_NOTIFY, OP_TIMEOUT];
 
 /**
@@ -25,20 +25,21 @@ const QUEUE = [OP_WAIT, OP_NOTIFY, OP_TIMEOUT];
 export function traceClass(model: Model): string {
   const places = new Map<string, { writes: string; reads: string[] }>();
   const done = new Array<number>(model.threads).fill(0);
+  const readInARow = Array.from({ length: model.threads }, (): number[] => []);
   for (const { thread, kind, low, high } of model.trace) {
     const name = `${thread}.${done[thread]++}`;
     const touch = (place: string, writes: boolean): void => {
       let at = places.get(place);
       if (at === undefined) places.set(place, (at = { writes: '', reads: [] }));
       if (!writes) {
-        at.reads.push(name);
+        if (!at.reads.includes(name)) at.reads.push(name);
         return;
       }
       at.writes += `(${at.reads.sort().join(',')})${name}`;
       at.reads = [];
     };
-    if (kind === OP_AWAIT) continue;
     if (kind === OP_LOCAL) {
+      readInARow[thread] = [];
       const base = model.baseOf(thread);
       if (base >= 0) touch(`interrupt ${thread} after ${done[base]}`, true);
       continue;
@@ -46,6 +47,10 @@ export function traceClass(model: Model): string {
     if (WRITES.includes(kind) || READS.includes(kind)) {
       for (let byte = low; byte < high; byte++) touch(`byte ${byte}`, WRITES.includes(kind));
     }
+    // A spinning thread may wait for a change of anything that it has read just before.
+    if (kind === OP_AWAIT) for (const byte of readInARow[thread]) touch(`byte ${byte}`, false);
+    if (kind !== OP_READ) readInARow[thread] = [];
+    else for (let byte = low; byte < high; byte++) readInARow[thread].push(byte);
     if (QUEUE.includes(kind)) touch(`queue ${low}`, true);
     if (kind === OP_WAIT || kind === OP_TIMEOUT) touch('clock', kind === OP_TIMEOUT);
   }
