@@ -45,9 +45,6 @@ const shapes: [string, ProgramShape][] = [
 
 describe('dpor reaches everything, once', () => {
   for (const [name, shape] of shapes) {
-    test.prop([programOf(shape)], { numRuns: RUNS, seed: 3 })(
-      name,
-      checkCoverage,
-    );
+    test.prop([programOf(shape)], { numRuns: RUNS, seed: 3 })(name, checkCoverage);
   }
 });
