@@ -73,7 +73,7 @@ export function ntResult(): number {
 export function mth(receiver: unknown, name: string, args: readonly unknown[], site: number): boolean {
   const x = runningExecutor();
   const reach = reachOf(x.memory, receiver, name, args);
-  return reach === undefined ? false : x.range(reach.kind, reach.address, reach.size, site);
+  return reach === undefined ? false : x.range(reach, site);
 }
 
 /** Before a loop. */
@@ -102,7 +102,7 @@ export function sat(op: number, view: unknown, index: unknown, a: unknown, b: un
 export function smth(receiver: unknown, name: string, args: readonly unknown[], site: number): void {
   if (executor === null) return;
   const reach: Reach | undefined = reachOf(executor.memory, receiver, name, args);
-  if (reach !== undefined) executor.syncRange(reach.kind, reach.address, reach.size, site);
+  if (reach !== undefined) executor.syncRange(reach, site);
 }
 
 /** `Atomics.wait` where nobody else can run: it must not have to sleep. */

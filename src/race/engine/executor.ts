@@ -37,6 +37,7 @@ import { placeOf } from './sites.js';
 import type { ExecutionView, Strategy } from './strategy.js';
 import type { SharedView, SimThread } from './thread.js';
 import { UndoLog } from './undo-log.js';
+import type { Reach } from './view-methods.js';
 
 /** What an executor is told about the program besides its threads. */
 export interface ExecutorLimits {
@@ -432,23 +433,31 @@ export class Executor implements ExecutionView {
   }
 
   /** A method of a view or DataView that reads or writes a range. */
-  range(kind: number, address: number, size: number, site: number): boolean {
+  range(reach: Reach, site: number): boolean {
     const t = this.current;
     if (t === null) return this.#noThread();
+    const { kind, address, size, copy = null } = reach;
     t.kind = kind;
     t.mode = MODE_PLAIN;
     t.address = address;
     t.size = size;
+    t.copy = copy;
     t.site = site;
     t.view = null;
-    const writes = kind !== OP_READ;
-    let isPoint = false;
-    const end = (address + size + 3) >>> 2;
-    for (let word = address >>> 2; word < end; word++) if (this.tags.use(word, t.id, writes)) isPoint = true;
+    let isPoint = this.#useRange(t, copy?.to ?? address, copy?.size ?? size, kind !== OP_READ);
+    if (copy !== null && this.#useRange(t, copy.from, copy.size, false)) isPoint = true;
     t.detect = isPoint || this.everyPoint;
     if (t.detect || this.#starting) return this.#point(t);
     this.#perform(t);
     return this.failure !== null;
+  }
+
+  /** Notes a use of all words of a range; whether one of them is a scheduling point. */
+  #useRange(t: SimThread, address: number, size: number, writes: boolean): boolean {
+    let isPoint = false;
+    const end = (address + size + 3) >>> 2;
+    for (let word = address >>> 2; word < end; word++) if (this.tags.use(word, t.id, writes)) isPoint = true;
+    return isPoint;
   }
 
   wait(view: unknown, key: unknown, expected: unknown, timeout: unknown, site: number): boolean {
@@ -679,14 +688,15 @@ export class Executor implements ExecutionView {
     this.#mix(t, 0);
     t.spin.changes++;
     this.#dirty = true;
-    this.undo.noteRange(t.address, t.size);
-    const how = t.kind === OP_RMW ? ACCESS_READS | ACCESS_WRITES : ACCESS_WRITES;
-    this.watcher?.access(t, t.address, t.size, how, 0);
+    const { from, to, size } = t.copy ?? { from: t.address, to: t.address, size: t.size };
+    this.undo.noteRange(to, size);
+    if (t.kind === OP_RMW) this.watcher?.access(t, from, size, ACCESS_READS, 0);
+    this.watcher?.access(t, to, size, ACCESS_WRITES, 0);
     if (!t.detect || !this.limits.detectRaces) return;
     const { happensBefore: hb } = this;
     const race =
-      (t.kind === OP_RMW ? hb.read(t.id, t.address, t.size, t.mode, t.site, this.steps) : undefined) ??
-      hb.write(t.id, t.address, t.size, t.mode, t.site, this.steps);
+      (t.kind === OP_RMW ? hb.read(t.id, from, size, t.mode, t.site, this.steps) : undefined) ??
+      hb.write(t.id, to, size, t.mode, t.site, this.steps);
     if (race !== undefined) this.#reportRace(t, race, 'writes');
   }
 
@@ -871,15 +881,16 @@ export class Executor implements ExecutionView {
     this.syncWrite(view, key, after, site);
   }
 
-  syncRange(kind: number, address: number, size: number, site: number): void {
+  syncRange({ kind, address, size, copy }: Reach, site: number): void {
     if (this.current !== null) {
       this.#hidden('access', site);
       return;
     }
-    if (kind !== OP_READ) this.undo.noteRange(address, size);
-    const how =
-      kind === OP_READ ? ACCESS_READS : kind === OP_WRITE ? ACCESS_WRITES : ACCESS_READS | ACCESS_WRITES;
-    this.watcher?.access(null, address, size, how, 0);
+    if (kind !== OP_WRITE)
+      this.watcher?.access(null, copy?.from ?? address, copy?.size ?? size, ACCESS_READS, 0);
+    if (kind === OP_READ) return;
+    this.undo.noteRange(copy?.to ?? address, copy?.size ?? size);
+    this.watcher?.access(null, copy?.to ?? address, copy?.size ?? size, ACCESS_WRITES, 0);
   }
 
   /** Something was reached that the scheduler cannot see. */

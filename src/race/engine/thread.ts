@@ -1,5 +1,6 @@
 import { MODE_PLAIN, OP_LOCAL } from './op.js';
 import { SpinWatch } from './spin.js';
+import type { CopyReach } from './view-methods.js';
 
 /** A typed array or DataView of shared memory, as far as the executor uses it. */
 export type SharedView = Record<number, number | bigint>;
@@ -23,6 +24,8 @@ export class SimThread {
   /** The view, and the index of the element in it; null for ranges and for what is no single element. */
   view: SharedView | null = null;
   index = 0;
+  /** For a range that is copied: what is really reached of it. */
+  copy: CopyReach | null = null;
   /** Written or expected value, and the value that a compareExchange puts in its place. */
   a: number | bigint = 0;
   b: number | bigint = 0;

@@ -6,6 +6,15 @@ export interface Reach {
   readonly kind: number;
   readonly address: number;
   readonly size: number;
+  /** A copy: the range goes from the first byte of both sides to the last, what is reached is only this. */
+  readonly copy?: CopyReach;
+}
+
+/** What `copyWithin` reads and writes. */
+export interface CopyReach {
+  readonly from: number;
+  readonly to: number;
+  readonly size: number;
 }
 
 const READERS = new Set([
@@ -25,7 +34,7 @@ const DATA_VIEW = /^(get|set)(?:Big)?(?:Int|Uint|Float)(8|16|32|64)$/;
 
 /**
  * What a call of a native method reaches in shared memory; undefined when that is nothing, or the receiver is no view of
- * it. A method that reads and writes (`copyWithin`, `sort`) counts as one operation on all bytes between.
+ * it. A method that reads and writes (`copyWithin`, `sort`) counts as one operation.
  */
 export function reachOf(
   memory: AddressMap,
@@ -43,7 +52,7 @@ export function reachOf(
     case 'set':
       return setReach(info, args);
     case 'copyWithin':
-      return elements(info, OP_RMW, undefined, undefined);
+      return copyReach(info, args);
     case 'reverse':
     case 'sort':
       return elements(info, OP_RMW, undefined, undefined);
@@ -83,6 +92,17 @@ function setReach(info: ViewInfo, args: readonly unknown[]): Reach | undefined {
   const first = Math.trunc(Number(offset ?? 0));
   // Beyond the end `set` throws and writes nothing.
   return first + length > info.length ? undefined : elements(info, OP_WRITE, first, first + length);
+}
+
+function copyReach(info: ViewInfo, args: readonly unknown[]): Reach | undefined {
+  const target = clamp(info.length, args[0], 0);
+  const first = clamp(info.length, args[1], 0);
+  const length = Math.min(clamp(info.length, args[2], info.length) - first, info.length - target);
+  if (length <= 0) return undefined;
+  const bytes = 2 ** info.shift;
+  const copy = { from: info.base + first * bytes, to: info.base + target * bytes, size: length * bytes };
+  const address = Math.min(copy.from, copy.to);
+  return { kind: OP_RMW, address, size: Math.max(copy.from, copy.to) + copy.size - address, copy };
 }
 
 /** Private memory is filled from shared memory. */
