@@ -3,7 +3,7 @@ import type { TraceEvent } from './failure.js';
 import { OP_CAS, OP_LOCAL, OP_NOTIFY, OP_READ, OP_RELEASE, OP_TIMEOUT, OP_WAIT } from './op.js';
 import { siteOf } from './sites.js';
 import { callsOf } from './stack.js';
-import type { SimThread } from './thread.js';
+import type { SharedView, SimThread } from './thread.js';
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -13,6 +13,9 @@ export class Recorder {
   readonly #executor: Executor;
   /** The thread whose operation was booked last, and has not yet had its effect. */
   #open: SimThread | null = null;
+  /** ... and where: when that is asked for, the thread may have posted its next one. */
+  #view: SharedView | null = null;
+  #index = 0;
 
   constructor(executor: Executor) {
     this.#executor = executor;
@@ -49,6 +52,8 @@ export class Recorder {
       shared: kind === OP_LOCAL || this.#executor.tags.isShared(t.address >>> 2),
     });
     this.#open = t;
+    this.#view = t.view;
+    this.#index = t.index;
   }
 
   /** The operation before has had its effect: what is in the word now? */
@@ -57,13 +62,8 @@ export class Recorder {
     const event = this.events.at(-1);
     if (t === null || event === undefined) return;
     this.#open = null;
-    if (
-      event.kind !== OP_READ &&
-      event.before !== undefined &&
-      t.view !== null &&
-      event.address === t.address
-    ) {
-      event.after = t.view[t.index];
+    if (event.kind !== OP_READ && event.before !== undefined && this.#view !== null) {
+      event.after = this.#view[this.#index];
     }
     event.note = noteOf(event.kind, t);
   }
