@@ -6,6 +6,7 @@ const MEANINGS: readonly (readonly [pattern: RegExp, kind: FailureKind])[] = [
   [/circular locking dependency/, 'lock-order'],
   [/(spinlock|rwlock) recursion|lockup|has not answered an inter-processor interrupt/, 'deadlock'],
   [/spinlock (wrong owner|already unlocked)|rwlock \w+_unlock: /, 'unlock-not-owner'],
+  [/get_page: page has no reference/, 'use-after-free'],
   [/page has no reference|is already free|freed twice/, 'double-free'],
   [/Unable to handle kernel/, 'out-of-bounds'],
 ];

@@ -16,6 +16,7 @@ import type { MachineMemory, MachineScenario } from '../scenario.js';
 import { bootCpus, loadKernel, type SimulatedKernel } from './boot-simulated.js';
 import { causeOfReport, kindOfReport } from './kernel-failure.js';
 import { chooseTwins } from './kernel-twins.js';
+import { PageShadow } from './page-shadow.js';
 
 /** The program whose choices the kernel's twins follow: several share the modules. */
 let chosenBy: MachineProgram | undefined;
@@ -43,6 +44,7 @@ class MachineProgram implements Program {
   readonly #starters: readonly (() => Generator<undefined, unknown, undefined>)[];
   #executor!: Executor;
   #history!: History;
+  #shadow!: PageShadow;
   #failuresLeft = 0;
 
   constructor(scenario: MachineScenario, kernel: SimulatedKernel) {
@@ -80,6 +82,9 @@ class MachineProgram implements Program {
     this.#history = new History(executor);
     const record = this.#history.recorder();
     for (const k of this.#cpus) k.record = record;
+    const checksWritten = !(this.#scenario.ignore ?? []).includes('uninitialised');
+    this.#shadow = new PageShadow(this.#image.i32, executor, checksWritten);
+    executor.watcher = this.#shadow;
     executor.failError = (t, error) => {
       const message = error instanceof Error ? error.message : String(error);
       executor.fail(kindOfReport(message), `${t.name}: ${message.split('\n')[0]}`, t.id);
@@ -94,6 +99,7 @@ class MachineProgram implements Program {
     }
     this.#failuresLeft = this.#scenario.allocationFailures ?? 0;
     this.#history.begin();
+    this.#shadow.begin();
     this.#setOwner(0, 1);
     this.#scenario.setup?.(this.#cpus[0]);
     const ordinary = this.threads.filter((t) => t.base === null && t.name !== CONSOLE);
@@ -104,7 +110,9 @@ class MachineProgram implements Program {
 
   final(): void {
     this.#setOwner(0, 1);
+    this.#shadow.phase = 'final';
     this.#scenario.final?.(this.#cpus[0]);
+    if (this.#scenario.noLeaks === true) this.#shadow.checkLeaks();
   }
 
   nameOf(address: number, size: number): string {
@@ -171,8 +179,10 @@ class MachineProgram implements Program {
   #reported(text: string): void {
     if (this.#executor === undefined) throw new Error(`the simulated machine did not boot:\n${text}`);
     const kind = kindOfReport(text);
-    const thread = this.#executor.current?.id ?? -1;
-    this.#executor.fail(kind, causeOfReport(text), thread, [
+    const { current } = this.#executor;
+    const isAboutPage = kind === 'double-free' || kind === 'use-after-free';
+    this.#executor.fail(kind, causeOfReport(text), current?.id ?? -1, [
+      ...(isAboutPage ? this.#shadow.historyOf(current) : []),
       { heading: 'The report of the kernel', lines: text.split('\n') },
     ]);
   }
