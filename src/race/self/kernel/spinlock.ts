@@ -19,7 +19,9 @@ function count(k: Kernel): void {
 }
 
 function tryToCount(k: Kernel): void {
-  while (!k.spin_trylock(LOCK)) k.cpu_relax(LOCK);
+  while (!k.spin_trylock(LOCK)) {
+    while (k.spin_is_locked(LOCK)) k.cpu_relax(LOCK);
+  }
   k.i32[COUNTER]++;
   k.spin_unlock(LOCK);
 }
