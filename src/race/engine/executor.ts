@@ -558,7 +558,7 @@ export class Executor implements ExecutionView {
   loop(id: number, counting: boolean): boolean {
     const t = this.current;
     if (t === null) return this.#noThread();
-    return t.spin.round(id, counting) ? this.#await(t, counting, id) : this.#rested(t);
+    return t.spin.round(id, counting, this.memory) ? this.#await(t, counting, id) : this.#rested(t);
   }
 
   /** It need not wait: what was granted to a loop that could not go on otherwise is over. */
@@ -658,7 +658,7 @@ export class Executor implements ExecutionView {
     const after = t.kind === OP_WRITE ? t.a : t.kind === OP_CAS ? t.b : resultOf(t.op, before, t.a);
     this.#mix(t, after);
     if (t.kind !== OP_WRITE && t.spin.isInLoop) this.#noteRead(t);
-    if (after !== before) t.spin.changes++;
+    if (after !== before) this.#noteChange(t);
     this.#dirty = true;
     this.#noteUndo(t);
     if (this.watcher !== null) {
@@ -671,6 +671,12 @@ export class Executor implements ExecutionView {
         ? this.happensBefore.write(t.id, t.address, t.size, t.mode, t.site, this.steps)
         : this.happensBefore.readWrite(t.id, t.address, t.size, t.site, this.steps);
     if (race !== undefined) this.#reportRace(t, race, 'writes');
+  }
+
+  #noteChange(t: SimThread): void {
+    const word = t.address >>> 2;
+    if (t.size <= 4) t.spin.noteWrite(word, this.memory.wordAt(word));
+    else t.spin.noteLargeWrite();
   }
 
   #noteRead(t: SimThread): void {
@@ -686,7 +692,7 @@ export class Executor implements ExecutionView {
 
   #performRangeWrite(t: SimThread): void {
     this.#mix(t, 0);
-    t.spin.changes++;
+    t.spin.noteLargeWrite();
     this.#dirty = true;
     const { from, to, size } = t.copy ?? { from: t.address, to: t.address, size: t.size };
     this.undo.noteRange(to, size);
@@ -797,7 +803,7 @@ export class Executor implements ExecutionView {
     this.memory.setWord(word, before + Number(t.a));
     this.#becomeRunnable(t);
     this.#dirty = true;
-    t.spin.changes++;
+    t.spin.noteWrite(word, before);
     this.happensBefore.readWrite(t.id, t.address, 4, t.site, this.steps);
     if (!t.exclusive) return;
     const cycle = this.locks.acquire(t.id, t.address, t.site);
@@ -832,7 +838,7 @@ export class Executor implements ExecutionView {
     this.undo.note(word, before);
     this.memory.setWord(word, before - Number(t.a));
     this.#dirty = true;
-    t.spin.changes++;
+    t.spin.noteWrite(word, before);
     this.locks.release(t.id, t.address);
     this.happensBefore.readWrite(t.id, t.address, 4, t.site, this.steps);
   }
@@ -841,12 +847,19 @@ export class Executor implements ExecutionView {
 
   /** An element is read by code that the scheduler cannot pause. */
   syncRead(view: unknown, key: unknown, site: number): void {
-    if (this.current === null && this.watcher === null) return;
+    const { watcher } = this;
+    if (this.current === null) {
+      if (watcher === null) return;
+      if (view === this.#i32 && typeof key === 'number') {
+        if (key >>> 0 === key) watcher.access(null, key * 4, 4, ACCESS_READS, 0);
+        return;
+      }
+    }
     const info = this.memory.infoOf(view);
     if (info === null || typeof key !== 'number') return;
     if (this.current !== null) this.#hidden('read', site);
     else if (key >>> 0 === key && key < info.length) {
-      this.watcher?.access(null, info.base + key * 2 ** info.shift, 2 ** info.shift, ACCESS_READS, 0);
+      watcher?.access(null, info.base + key * 2 ** info.shift, 2 ** info.shift, ACCESS_READS, 0);
     }
   }
 

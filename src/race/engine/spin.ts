@@ -21,8 +21,10 @@ const MAX_NESTING = 64;
 
 /** What the loops of one thread do. */
 export class SpinWatch {
-  /** Changes of shared memory that the thread made. */
-  changes = 0;
+  // Words that it changed, with what they were before, the last LOG_SIZE times.
+  #writes = 0;
+  readonly #writtenWords = new Int32Array(LOG_SIZE);
+  readonly #oldValues = new Int32Array(LOG_SIZE);
   // What it read, the last LOG_SIZE reads.
   #reads = 0;
   readonly #words = new Int32Array(LOG_SIZE);
@@ -32,19 +34,19 @@ export class SpinWatch {
   readonly #ids = new Int32Array(MAX_NESTING);
   readonly #roundStart = new Float64Array(MAX_NESTING);
   readonly #lastStart = new Float64Array(MAX_NESTING);
-  readonly #changesThen = new Float64Array(MAX_NESTING);
+  readonly #writesThen = new Float64Array(MAX_NESTING);
   readonly #alike = new Int32Array(MAX_NESTING);
   // cpu_relax: the last word, and its value then.
   #relaxedWord = -1;
   #relaxedValue = 0;
-  #relaxedChanges = 0;
+  #relaxedWrites = 0;
   // What the thread waits for: a change of one of these.
   #watched = 0;
   readonly #watchedWords = new Int32Array(MAX_WATCHED);
   readonly #watchedValues = new Int32Array(MAX_WATCHED);
 
   reset(): void {
-    this.changes = 0;
+    this.#writes = 0;
     this.#reads = 0;
     this.#depth = 0;
     this.#relaxedWord = -1;
@@ -62,6 +64,18 @@ export class SpinWatch {
     this.#values[at] = value;
   }
 
+  /** The thread changes a word. */
+  noteWrite(word: number, before: number): void {
+    const at = this.#writes++ & LOG_MASK;
+    this.#writtenWords[at] = word;
+    this.#oldValues[at] = before;
+  }
+
+  /** The thread changes more than a word: no round that does is like the one before. */
+  noteLargeWrite(): void {
+    this.#writes += LOG_SIZE;
+  }
+
   /** The thread comes to a loop. */
   enter(id: number): void {
     // The same loop again, right after it was left: the entry serves once more.
@@ -70,7 +84,7 @@ export class SpinWatch {
     const top = this.#depth - 1;
     // What the head of the loop reads belongs to the first round.
     this.#roundStart[top] = this.#reads;
-    this.#changesThen[top] = this.changes;
+    this.#writesThen[top] = this.#writes;
     this.#lastStart[top] = -1;
     this.#alike[top] = 0;
   }
@@ -86,7 +100,7 @@ export class SpinWatch {
     this.#ids.copyWithin(0, 1);
     this.#roundStart.copyWithin(0, 1);
     this.#lastStart.copyWithin(0, 1);
-    this.#changesThen.copyWithin(0, 1);
+    this.#writesThen.copyWithin(0, 1);
     this.#alike.copyWithin(0, 1);
     this.#depth--;
   }
@@ -97,18 +111,18 @@ export class SpinWatch {
    * @param counting the loop changes a variable by counting
    * @returns whether the thread has to wait until something changes that the last round read
    */
-  round(id: number, counting: boolean): boolean {
+  round(id: number, counting: boolean, memory: AddressMap): boolean {
     const depth = this.#find(id);
     if (depth < 0) {
       this.enter(id);
       return false;
     }
     this.#depth = depth + 1;
-    const alike = this.#changesThen[depth] === this.changes && this.#sameReads(depth);
+    const alike = this.#sameReads(depth) && !this.#hasChangedAnything(depth, memory);
     this.#alike[depth] = alike ? this.#alike[depth] + 1 : 0;
     this.#lastStart[depth] = this.#roundStart[depth];
     this.#roundStart[depth] = this.#reads;
-    this.#changesThen[depth] = this.changes;
+    this.#writesThen[depth] = this.#writes;
     if (this.#alike[depth] < (counting ? COUNTING_ROUNDS : SPIN_ROUNDS)) return false;
     this.#watch(this.#lastStart[depth]);
     return true;
@@ -134,6 +148,28 @@ export class SpinWatch {
     return true;
   }
 
+  /** Whether the round that ends now left a word with another value than it found there. */
+  #hasChangedAnything(depth: number, memory: AddressMap): boolean {
+    const start = this.#writesThen[depth];
+    const count = this.#writes - start;
+    if (count > MAX_WATCHED) return true;
+    for (let i = 0; i < count; i++) {
+      const word = this.#writtenWords[(start + i) & LOG_MASK];
+      if (
+        !this.#isWrittenBefore(word, start, i) &&
+        memory.wordAt(word) !== this.#oldValues[(start + i) & LOG_MASK]
+      ) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  #isWrittenBefore(word: number, start: number, end: number): boolean {
+    for (let i = 0; i < end; i++) if (this.#writtenWords[(start + i) & LOG_MASK] === word) return true;
+    return false;
+  }
+
   #watch(start: number): void {
     this.#watched = this.#reads - start;
     for (let i = 0; i < this.#watched; i++) {
@@ -148,10 +184,10 @@ export class SpinWatch {
    */
   relaxesInVain(word: number, value: number): boolean {
     const same =
-      this.#relaxedWord === word && this.#relaxedValue === value && this.#relaxedChanges === this.changes;
+      this.#relaxedWord === word && this.#relaxedValue === value && this.#relaxedWrites === this.#writes;
     this.#relaxedWord = word;
     this.#relaxedValue = value;
-    this.#relaxedChanges = this.changes;
+    this.#relaxedWrites = this.#writes;
     if (!same) return false;
     this.#watched = 1;
     this.#watchedWords[0] = word;
