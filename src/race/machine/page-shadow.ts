@@ -17,18 +17,15 @@ import {
   WORD_TRANSIT,
 } from './frame-table.js';
 import { type BlockEvent, blockText, eventDetail, pageText, partText } from './page-texts.js';
+import { LastUses } from './last-uses.js';
 import { WrittenBytes } from './written-bytes.js';
 
-/** An allocation, and who has used the block since. */
-interface Allocation extends BlockEvent {
-  /** For each thread that used it: stamp and number of its last access. */
-  readonly lastStamps: Int32Array;
-  readonly lastSteps: Int32Array;
-}
-
-interface Free extends BlockEvent {
-  /** The allocation that it ended; undefined when that was before the execution. */
-  readonly ended: Allocation | undefined;
+/** An allocation or a free. */
+interface BlockRecord extends BlockEvent {
+  /** Of an allocation: where what is known about its last uses starts; see {@link LastUses}. */
+  readonly uses: number;
+  /** Of a free: the allocation that it ended, if that was in this execution. */
+  readonly ended: BlockRecord | undefined;
 }
 
 /** What the shadow needs of an executor. */
@@ -73,8 +70,9 @@ export class PageShadow implements AccessWatcher {
   /** Frames that are not as boot left them. */
   readonly #touched: number[] = [];
   readonly #isTouched: Uint8Array;
-  readonly #allocations: Allocation[] = [];
-  readonly #frees: Free[] = [];
+  readonly #allocations: BlockRecord[] = [];
+  readonly #frees: BlockRecord[] = [];
+  readonly #uses = new LastUses();
   /** For each thread: the block that it has in transit, as `pageInTransit` says it, and whose `_count` it used last. */
   readonly #transits = new Int32Array(NO_THREAD + 1);
   readonly #counted = new Int32Array(NO_THREAD + 1);
@@ -108,6 +106,7 @@ export class PageShadow implements AccessWatcher {
     this.#touched.length = 0;
     this.#allocations.length = 0;
     this.#frees.length = 0;
+    this.#uses.clear();
     this.#transits.fill(0);
     this.#counted.fill(0);
     this.phase = 'setup';
@@ -174,12 +173,12 @@ export class PageShadow implements AccessWatcher {
     return details;
   }
 
-  #allocationOf(frame: number): Allocation | undefined {
+  #allocationOf(frame: number): BlockRecord | undefined {
     const id = this.#allocated[frame];
     return id === 0 ? undefined : this.#allocations[id - 1];
   }
 
-  #lastFree(frame: number): Free | undefined {
+  #lastFree(frame: number): BlockRecord | undefined {
     const id = this.#freed[frame];
     return id === 0 ? undefined : this.#frees[id - 1];
   }
@@ -223,11 +222,7 @@ export class PageShadow implements AccessWatcher {
   }
 
   #allocate(t: SimThread | null, frame: number, order: number): void {
-    const id = this.#allocations.push({
-      ...this.#event(t, frame, order),
-      lastStamps: new Int32Array(MAX_THREADS),
-      lastSteps: new Int32Array(MAX_THREADS),
-    });
+    const id = this.#allocations.push(this.#record(t, frame, order, this.#uses.add(), undefined));
     for (let i = frame; i < frame + (1 << order); i++) {
       if (this.#states[i] === FRAME_USED) {
         const owner = this.#allocationOf(i)?.by ?? 'the kernel';
@@ -257,7 +252,7 @@ export class PageShadow implements AccessWatcher {
       }
     }
     if (t !== null && ended !== undefined) this.#checkUsers(t, ended);
-    const id = this.#frees.push({ ...this.#event(t, frame, order), ended });
+    const id = this.#frees.push(this.#record(t, frame, order, 0, ended));
     for (let i = frame; i < end; i++) {
       this.#touch(i);
       this.#states[i] = FRAME_FREE;
@@ -266,10 +261,17 @@ export class PageShadow implements AccessWatcher {
     }
   }
 
-  #event(t: SimThread | null, frame: number, order: number): BlockEvent {
-    if (t === null) return { frame, order, by: this.phase, thread: -1, step: -1, stamp: 0 };
-    const stamp = this.#host.happensBefore.stampOf(t.id);
-    return { frame, order, by: t.name, thread: t.id, step: this.#host.steps - 1, stamp };
+  #record(
+    t: SimThread | null,
+    frame: number,
+    order: number,
+    uses: number,
+    ended: BlockRecord | undefined,
+  ): BlockRecord {
+    if (t === null) return { frame, order, by: this.phase, thread: -1, step: -1, stamp: 0, uses, ended };
+    const { happensBefore, steps } = this.#host;
+    const stamp = happensBefore.stampOf(t.id);
+    return { frame, order, by: t.name, thread: t.id, step: steps - 1, stamp, uses, ended };
   }
 
   #touch(frame: number): void {
@@ -279,15 +281,15 @@ export class PageShadow implements AccessWatcher {
   }
 
   /** All uses of a block by other threads must be ordered before its free. */
-  #checkUsers(t: SimThread, allocation: Allocation): void {
+  #checkUsers(t: SimThread, allocation: BlockRecord): void {
     const { happensBefore, limits } = this.#host;
     if (!limits.detectRaces) return;
-    for (let user = 0; user < MAX_THREADS; user++) {
-      const stamp = allocation.lastStamps[user];
+    for (let user = 0; user < this.#host.sims.length; user++) {
+      const stamp = this.#uses.stamps[allocation.uses + user];
       if (stamp === 0 || user === t.id || happensBefore.isOrdered(stamp, t.id)) continue;
       const { name } = this.#host.sims[user];
       const message = `frees ${blockText(allocation)} while ${name} may be using it: nothing orders the two`;
-      const step = allocation.lastSteps[user];
+      const step = this.#uses.steps[allocation.uses + user];
       this.#fail(t, 'use-after-free', message, [
         eventDetail('allocated', allocation),
         { heading: `the last use by ${name}, step ${step}`, lines: [], step },
@@ -317,8 +319,8 @@ export class PageShadow implements AccessWatcher {
         this.#failUnknown(t, frame, allocation, `${verbOf(how)} ${partText(frame, from, to)}`);
         return;
       }
-      allocation.lastStamps[t.id] = this.#host.happensBefore.stampOf(t.id);
-      allocation.lastSteps[t.id] = this.#host.steps - 1;
+      this.#uses.stamps[allocation.uses + t.id] = this.#host.happensBefore.stampOf(t.id);
+      this.#uses.steps[allocation.uses + t.id] = this.#host.steps - 1;
     }
     if ((how & ACCESS_READS) !== 0 && this.#checksWritten && !this.#written.has(frame, from, to)) {
       const message = `reads ${partText(frame, from, to)}, which nobody has written since ${allocation.by} allocated it`;
@@ -335,12 +337,12 @@ export class PageShadow implements AccessWatcher {
   }
 
   /** Whether an allocation is ordered before what the thread does now: else it cannot have its address from there. */
-  #isKnown(t: SimThread, allocation: Allocation): boolean {
+  #isKnown(t: SimThread, allocation: BlockRecord): boolean {
     return allocation.thread === t.id || this.#host.happensBefore.isOrdered(allocation.stamp, t.id);
   }
 
   /** A thread uses a page of an allocation that it cannot know of. */
-  #failUnknown(t: SimThread, frame: number, allocation: Allocation, what: string): void {
+  #failUnknown(t: SimThread, frame: number, allocation: BlockRecord, what: string): void {
     const free = this.#lastFree(frame);
     const owner = `${allocation.by} has allocated, and nothing orders this after the allocation`;
     if (free === undefined) this.#fail(t, 'out-of-bounds', `${what}, which ${owner}`, this.#history(frame));
@@ -378,7 +380,7 @@ export class PageShadow implements AccessWatcher {
   }
 
   /** The allocated block that is nearest to a frame; the one before it, if there are two. */
-  #neighbourOf(frame: number): Allocation | undefined {
+  #neighbourOf(frame: number): BlockRecord | undefined {
     for (let distance = 1; distance <= NEIGHBOURHOOD; distance++) {
       for (const other of [frame - distance, frame + distance]) {
         if (this.#states[other] === FRAME_USED && this.#allocated[other] !== 0)
