@@ -57,18 +57,20 @@ export function checkedJson({ job, outcome }: Checked): Readonly<Record<string, 
   };
 }
 
+/** Columns for what was found: names are long and come last. */
+const FOUND_WIDTH = 'silent, 10,000 executions (complete)'.length;
+
 /** The line about a check of the suite: whether what was expected happened. */
-export function selfLine({ check, ok, outcome }: SelfChecked, nameWidth: number): string {
-  const head = `${ok ? 'ok  ' : 'FAIL'}  ${check.group.padEnd(7)}  ${check.scenario.name.padEnd(nameWidth)}`;
-  const found = foundText(outcome);
-  return ok ? `${head}  ${found}` : `${head}  ${found}; expected: ${expectation(check)}`;
+export function selfLine({ check, ok, outcome }: SelfChecked): string {
+  const line = `${ok ? 'ok  ' : 'FAIL'}  ${foundText(outcome).padEnd(FOUND_WIDTH)}  ${check.scenario.name}`;
+  return ok ? line : `${line}; expected: ${expectation(check)}`;
 }
 
 function foundText({ result }: JobOutcome): string {
   if (result === undefined) return 'crashed';
-  const { verdict, kind, executions, executionsToFailure, complete } = result;
-  if (verdict === 'fail') return `${kind ?? 'failure'} after ${count(executionsToFailure ?? executions)}`;
-  return `silent, ${count(executions)} executions${complete ? ' (complete)' : ''}`;
+  const { verdict: found, kind, executions, executionsToFailure, complete } = result;
+  if (found === 'fail') return `${kind ?? 'failure'} after ${count(executionsToFailure ?? executions)}`;
+  return `silent, ${amount(executions, 'execution')}${complete ? ' (complete)' : ''}`;
 }
 
 export function selfJson(checked: SelfChecked): Readonly<Record<string, unknown>> {

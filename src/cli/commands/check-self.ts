@@ -22,7 +22,6 @@ export async function checkSelf(options: CheckOptions, jobs: number): Promise<nu
   const names = new Set(selectOwn(options).map(({ scenario }) => scenario));
   const checks = SELF_CHECKS.filter(({ scenario }) => names.has(scenario.name));
   const pages = new CheckPages(options);
-  const width = Math.max(...[...names].map((name) => name.length));
   const all: SelfChecked[] = [];
   await using pool = new ExplorePool(jobs);
   const progress = new CheckProgress(checks.length, 'check');
@@ -36,7 +35,7 @@ export async function checkSelf(options: CheckOptions, jobs: number): Promise<nu
     for await (const checked of inOrder(checks, 2 * jobs, run)) {
       progress.next();
       all.push(checked);
-      if (options.json !== true) printSelf(checked, width, options.full);
+      if (options.json !== true) printSelf(checked, options.full);
       if (!checked.ok) pages.write(checked);
     }
   } finally {
@@ -47,8 +46,8 @@ export async function checkSelf(options: CheckOptions, jobs: number): Promise<nu
   return all.every(({ ok }) => ok) ? EXIT_FINE : EXIT_FOUND;
 }
 
-function printSelf(checked: SelfChecked, width: number, full = false): void {
-  print(coloured(selfLine(checked, width)));
+function printSelf(checked: SelfChecked, full = false): void {
+  print(coloured(selfLine(checked)));
   const report = checked.ok ? undefined : failureReport(checked, full);
   if (report !== undefined) print(`\n${report}`);
 }

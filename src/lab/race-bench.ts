@@ -1,0 +1,159 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadScenarios } from '../race/campaign/load-scenarios.js';
+import { explore, programOf } from '../race/explore.js';
+import { Explorer } from '../race/explorer.js';
+import type { Scenario } from '../race/scenario.js';
+import { createStrategy } from '../race/strategies/index.js';
+import { type Spread, spread } from './bench-spread.js';
+
+/** Samples of each row, when nothing else is said. */
+export const RACE_BENCH_REPEATS = 5;
+/** How long a sample takes (seconds). */
+export const RACE_BENCH_SAMPLE_SECONDS = 0.5;
+/** Schedules by chance: a strategy that costs little, and switches at every second access or so. */
+export const RACE_BENCH_STRATEGY = 'random';
+
+const SEED = 1;
+/** Executions of a sample of the reset. */
+const RESETS = 2000;
+/** Longer than a kernel takes to load anywhere (milliseconds). */
+const LOAD_LIMIT_MS = 120_000;
+
+export type RaceBenchUnit = 'accesses/s' | 'executions/s' | 's';
+
+/** Something that was measured. */
+export interface RaceBenchRow extends Spread {
+  readonly name: string;
+  readonly unit: RaceBenchUnit;
+  /** What it should be at least, or at most if it is a time; null: nothing is demanded. */
+  readonly target: number | null;
+  /** Whether the median is as it should be. */
+  readonly met: boolean;
+}
+
+/** Something to be measured. */
+interface Measurement {
+  readonly name: string;
+  readonly unit: RaceBenchUnit;
+  readonly target: number | null;
+  /** One sample. */
+  sample(): Promise<number>;
+}
+
+/**
+ * Measures the race explorer on one thread.
+ *
+ * @param onRow told before each row
+ */
+export async function benchRace(
+  repeats: number,
+  onRow: (name: string) => void = () => {},
+): Promise<RaceBenchRow[]> {
+  const rows: RaceBenchRow[] = [];
+  for (const measurement of await measurements()) {
+    const { name, unit, target } = measurement;
+    onRow(name);
+    const samples: number[] = [];
+    for (let i = 0; i < repeats; i++) samples.push(await measurement.sample());
+    const found = spread(samples);
+    const met = target === null || (unit === 's' ? found.median <= target : found.median >= target);
+    rows.push({ name, unit, ...found, target, met });
+  }
+  return rows;
+}
+
+async function measurements(): Promise<Measurement[]> {
+  const [without, withRaces, short] = await benchScenarios('free-list');
+  const [machine] = await benchScenarios('dirty-machine');
+  return [
+    {
+      name: 'accesses without race detection',
+      unit: 'accesses/s',
+      target: 20e6,
+      sample: async () => (await sampleExecutions(without)).accessesPerSecond,
+    },
+    {
+      name: 'accesses with race detection',
+      unit: 'accesses/s',
+      target: 6e6,
+      sample: async () => (await sampleExecutions(withRaces)).accessesPerSecond,
+    },
+    {
+      name: 'executions of 3 threads, 200 accesses',
+      unit: 'executions/s',
+      target: 40e3,
+      sample: async () => (await sampleExecutions(short)).executionsPerSecond,
+    },
+    {
+      name: 'reset of 16 MiB, 100 words changed',
+      unit: 's',
+      target: 20e-6,
+      sample: () => sampleReset(machine),
+    },
+    { name: 'kernel, transformed and loaded', unit: 's', target: 2, sample: () => sampleLoad(false) },
+    { name: 'kernel, loaded from the cache', unit: 's', target: null, sample: () => sampleLoad(true) },
+  ];
+}
+
+function benchScenarios(name: string): Promise<Scenario[]> {
+  return loadScenarios(new URL(`../race/self/bench/${name}.js`, import.meta.url));
+}
+
+interface Speed {
+  readonly accessesPerSecond: number;
+  readonly executionsPerSecond: number;
+}
+
+async function sampleExecutions(scenario: Scenario): Promise<Speed> {
+  const { executions, accesses, executionsPerSecond, message } = await explore(scenario, {
+    strategy: RACE_BENCH_STRATEGY,
+    seed: SEED,
+    seconds: RACE_BENCH_SAMPLE_SECONDS,
+  });
+  if (message !== undefined) throw new Error(`the scenario of the bench fails: ${message}`);
+  return { executionsPerSecond, accessesPerSecond: (accesses * executionsPerSecond) / executions };
+}
+
+/** Seconds that taking an execution back takes, within executions that really change the machine. */
+async function sampleReset(scenario: Scenario): Promise<number> {
+  const explorer = new Explorer(await programOf(scenario));
+  const strategy = createStrategy(RACE_BENCH_STRATEGY, { seed: SEED });
+  const { undo } = explorer.executor;
+  const takeBack = undo.undo.bind(undo);
+  let milliseconds = 0;
+  undo.undo = () => {
+    const start = performance.now();
+    takeBack();
+    milliseconds += performance.now() - start;
+  };
+  for (let i = 0; i < RESETS; i++) explorer.next(strategy);
+  return milliseconds / 1000 / RESETS;
+}
+
+/** Seconds that a process without anything loaded takes for the kernel, with an empty cache or a full one. */
+async function sampleLoad(isCached: boolean): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'gfp-bench-'));
+  try {
+    const first = await loadInProcess(folder);
+    return isCached ? await loadInProcess(folder) : first;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Loads the kernel in a process of its own, with its cache in a folder. */
+function loadInProcess(cache: string): Promise<number> {
+  const script = fileURLToPath(new URL('./race-bench-load.js', import.meta.url));
+  // Wherever the system has the caches of its users.
+  const env = { ...process.env, HOME: cache, XDG_CACHE_HOME: cache, LOCALAPPDATA: cache };
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, [script], { env, timeout: LOAD_LIMIT_MS }, (error, stdout) => {
+      if (error === null) resolve(Number(stdout));
+      else reject(new Error(`the kernel could not be loaded: ${error.message}`));
+    });
+  });
+}
