@@ -1,7 +1,8 @@
 import type { AnyNode, MemberExpression } from 'acorn';
 import type { Emission } from './emission.js';
+import { isAtomicOperation } from './emit-atomics.js';
 import { hasTwin } from './function-text.js';
-import { isSimple, mayBeShared } from './known.js';
+import { globalName, isSimple, mayBeShared, propertyName } from './known.js';
 
 /** An element `object[key]` whose parts have been evaluated. */
 export interface Place {
@@ -46,6 +47,7 @@ export function accessPoint(e: Emission, kind: 'rd' | 'wr', args: string): strin
 /** A member expression whose value is wanted. */
 export function emitMember(node: MemberExpression, e: Emission): string {
   if (node.object.type === 'Super') return emitSuperMember(node, e);
+  if (globalName(e, node.object) === 'Atomics') refuseAtomicsValue(node, e);
   if (!mayBeShared(e, node)) return emitPrivateMember(node, e);
   const { before, object, key, temps } = place(e, node, []);
   const point = accessPoint(e, 'rd', `${object}, ${key}, ${e.site(node)}`);
@@ -53,11 +55,21 @@ export function emitMember(node: MemberExpression, e: Emission): string {
   return `(${before}${e.mark(node.start)}${point}, ${object}[${key}])`;
 }
 
+/** An operation of Atomics that is not called on the spot would be called out of sight. */
+function refuseAtomicsValue(node: MemberExpression, e: Emission): void {
+  const name = propertyName(node);
+  if (node.computed || (name !== undefined && isAtomicOperation(name))) {
+    const text = e.module.source.slice(node.start, node.end);
+    e.module.refuse(node, `${text} as a value: write Atomics.name(...) wherever it is called`);
+  }
+}
+
 /** A private method that is taken as a value takes its twin along. */
 function emitPrivateMember(node: MemberExpression, e: Emission): string {
   const { object, property } = node;
   if (node.computed) return e.splice(node);
-  const text = e.copy(node.start, object.start) + e.emit(object) + e.copy(object.end, node.end);
+  const dot = e.copy(object.end, property.start);
+  const text = e.copy(node.start, object.start) + e.emit(object) + dot + e.copy(property.start, node.end);
   if (property.type !== 'PrivateIdentifier' || !isSimple(e, object, [])) return text;
   const method = e.module.scopes.privateMethodOf(property);
   if (method === undefined || !hasTwin(method.value, e.module)) return text;

@@ -60,12 +60,8 @@ function emitLogicalStore(node: AssignmentExpression, left: MemberExpression, e:
 function emitPrivateAssignment(node: AssignmentExpression, e: Emission): string {
   const { left } = node;
   if (left.type !== 'MemberExpression') return e.splice(node);
-  return (
-    emitTarget(left, e) +
-    e.copy(left.end, node.right.start) +
-    e.emit(node.right) +
-    e.copy(node.right.end, node.end)
-  );
+  const target = e.copy(node.start, left.start) + emitTarget(left, e);
+  return target + e.copy(left.end, node.right.start) + e.emit(node.right) + e.copy(node.right.end, node.end);
 }
 
 /** A member expression as the target of an assignment, without a point: its parts are evaluated, it is not read. */

@@ -73,7 +73,7 @@ function spliceCall(node: CallExpression, e: Emission): string {
   if (callee.type === 'MemberExpression' && callee.object.type === 'Super' && e.thisText !== undefined) {
     return emitUnknownCall(node, callee, e);
   }
-  let text = target;
+  let text = e.copy(node.start, callee.start) + target;
   let at = callee.end;
   for (const argument of node.arguments) {
     text += e.copy(at, argument.start) + e.emit(argument);
@@ -131,6 +131,9 @@ function emitUnknownCall(node: CallExpression, callee: Expression, e: Emission):
   if (callee.type === 'MemberExpression') {
     const object = callee.object.type === 'Super' ? '' : e.emit(callee.object);
     return finishCall(node, node.arguments, methodCallee(callee, object, node.arguments, e), e);
+  }
+  if (callee.type === 'ChainExpression' && callee.expression.type === 'MemberExpression') {
+    e.module.refuse(node, 'a call of (a?.b): write a?.b()');
   }
   const text = e.emit(callee);
   return finishCall(node, node.arguments, functionCallee(callee, text, node.arguments, e), e);

@@ -1,5 +1,6 @@
 import type {
   AnyNode,
+  Class,
   ClassBody,
   ClassDeclaration,
   ClassExpression,
@@ -33,10 +34,16 @@ export function emitClass(
   return `${emitHead(node, body, e)}{${block}${text}${e.copy(at, body.end)}`;
 }
 
-function emitHead(node: AnyNode & { superClass?: AnyNode | null }, body: ClassBody, e: Emission): string {
-  const { superClass } = node;
-  if (!superClass) return e.copy(node.start, body.start);
-  return e.copy(node.start, superClass.start) + e.emit(superClass) + e.copy(superClass.end, body.start);
+function emitHead(node: AnyNode & Class, body: ClassBody, e: Emission): string {
+  const { id, superClass } = node;
+  let text = '';
+  let at = node.start;
+  for (const part of [id, superClass]) {
+    if (!part) continue;
+    text += e.copy(at, part.start) + e.emit(part);
+    at = part.end;
+  }
+  return text + e.copy(at, body.start);
 }
 
 interface ElementText {

@@ -12,7 +12,7 @@ import { emitProperty } from './emit-object.js';
 import { emitEnded, definitions, emitStatements } from './emit-statements.js';
 import { emitTaggedTemplate } from './emit-template.js';
 import { emitFunction, emitFunctionDeclaration } from './function-text.js';
-import { constructorLooksAtWhole } from './known.js';
+import { constructorLooksAtWhole, globalName } from './known.js';
 
 /** The text of a node: as it stands in the source, but for what may reach shared memory. */
 export function emitNode(node: AnyNode, e: Emission): string {
@@ -117,6 +117,8 @@ function emitDeclarator(node: VariableDeclarator, e: Emission): string {
 
 function emitUnary(node: UnaryExpression, e: Emission): string {
   const { argument } = node;
+  // Whether something exists may be asked, of Atomics.waitAsync for one.
+  if (node.operator === 'typeof' && isAtomicsMember(argument, e)) return e.copy(node.start, node.end);
   if (node.operator !== 'delete') return e.splice(node);
   if (argument.type === 'MemberExpression')
     return e.copy(node.start, argument.start) + emitTarget(argument, e) + e.copy(argument.end, node.end);
@@ -126,6 +128,10 @@ function emitUnary(node: UnaryExpression, e: Emission): string {
     );
   }
   return e.splice(node);
+}
+
+function isAtomicsMember(node: AnyNode, e: Emission): boolean {
+  return node.type === 'MemberExpression' && globalName(e, node.object) === 'Atomics';
 }
 
 /** A constructor cannot pause; native ones read what they are given. */

@@ -105,5 +105,6 @@ function atomic(op: number, index: unknown, a: unknown, b: unknown): string {
 }
 
 function isElement(view: unknown, key: unknown): boolean {
-  return ArrayBuffer.isView(view) && !(view instanceof DataView) && typeof key === 'number';
+  if (typeof key !== 'number') return false;
+  return view instanceof Int32Array || view instanceof BigInt64Array;
 }

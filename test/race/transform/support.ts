@@ -38,12 +38,34 @@ function dataUrl(code: string): string {
   return `data:text/javascript,${encodeURIComponent(code)}`;
 }
 
-/** Runs the twin to its end. */
-export function drive(fn: Twinned | undefined, ...args: unknown[]): unknown {
-  if (fn?.$r === undefined) throw new Error('this function has no twin');
+/** Runs the twin to its end; calls what has none. */
+export function drive(fn: Twinned, ...args: unknown[]): unknown {
+  if (fn.$r === undefined) return fn(...(args as never[]));
   const run = fn.$r(...args);
   for (;;) {
     const { done, value } = run.next();
     if (done === true) return value;
   }
+}
+
+/** A view whose elements are reached under observation. */
+export function watched<View extends Int32Array | BigInt64Array>(view: View, accesses: string[]): View {
+  return new Proxy(view, {
+    // Transformed code takes it for a view; see `isElement` of the fake runtime.
+    getPrototypeOf: () => Object.getPrototypeOf(view) as object,
+    get(target, key) {
+      if (key === 'target') return target;
+      if (isIndex(key)) accesses.push(`r ${key}`);
+      const value: unknown = Reflect.get(target, key, target);
+      return value;
+    },
+    set(target, key, value) {
+      if (isIndex(key)) accesses.push(`w ${key} = ${String(value)}`);
+      return Reflect.set(target, key, value, target);
+    },
+  });
+}
+
+function isIndex(key: string | symbol): key is string {
+  return typeof key === 'string' && /^\d+$/.test(key);
 }
