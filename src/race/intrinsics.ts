@@ -41,9 +41,9 @@ function onlySimulated(): void {
 
 /** Takes a lock in one blocking step: when `(word & mask) === 0`, adds `mine`. Only for simulated threads. */
 export const acquireWord = def(
-  ((): void => {
+  (_word: number, _mask: number, _mine: number): void => {
     onlySimulated();
-  }) as (word: number, mask: number, mine: number) => void,
+  },
   function* (word: number, mask: number, mine: number) {
     if (runningExecutor().acquire(word, mask, mine, true, 0)) yield;
   },
@@ -51,9 +51,9 @@ export const acquireWord = def(
 
 /** {@link acquireWord} of a word that several can have at a time: it has no owner, and no place in the order of locks. */
 export const awaitWord = def(
-  ((): void => {
+  (_word: number, _mask: number, _mine: number): void => {
     onlySimulated();
-  }) as (word: number, mask: number, mine: number) => void,
+  },
   function* (word: number, mask: number, mine: number) {
     if (runningExecutor().acquire(word, mask, mine, false, 0)) yield;
   },
@@ -66,9 +66,9 @@ export function noteTaken(word: number): void {
 
 /** Releases a lock that {@link acquireWord} took. */
 export const releaseWord = def(
-  ((): void => {
+  (_word: number, _mine: number): void => {
     onlySimulated();
-  }) as (word: number, mine: number) => void,
+  },
   function* (word: number, mine: number) {
     if (runningExecutor().release(word, mine, 0)) yield;
   },

@@ -41,7 +41,7 @@ export class MemoryProgram implements Program {
     this.#twins = scenario.threads.map((f, i) => twin(scenario.name, `threads[${i}]`, f));
     this.threads = scenario.threads.map((_, i) => new SimThread(i, `thread ${i}`));
     const { invariant } = scenario;
-    this.invariant = invariant === undefined ? undefined : () => invariant.call(scenario, this.#m);
+    this.invariant = invariant === undefined ? undefined : () => invariant(this.#m);
   }
 
   attach(executor: Executor): void {

@@ -1,6 +1,7 @@
 import type { SequentialModel } from './detect/linearizability.js';
 import type { AddressMap, ViewInfo } from './engine/address-map.js';
-import type { Executor, ExecutorLimits } from './engine/executor.js';
+import type { Executor } from './engine/executor.js';
+import type { ExecutorLimits } from './engine/limits.js';
 import type { History } from './engine/history.js';
 import type { SimThread } from './engine/thread.js';
 import { RaceUsageError } from './race-error.js';

@@ -130,6 +130,7 @@ export function snt(view: Int32Array, index: number, count: number | undefined, 
 
 /** Something is iterated, or handed to native code as a whole. */
 export function iter<Value>(value: Value, site: number): Value {
-  if (executor?.current != null && executor.memory.infoOf(value) !== null) executor.hidden('read', site);
+  if (executor === null || executor.current === null) return value;
+  if (executor.memory.infoOf(value) !== null) executor.hidden('read', site);
   return value;
 }

@@ -47,12 +47,12 @@ interface CommonScenario {
 export interface MemoryScenario extends CommonScenario {
   /** Bytes of the memory; zero before each execution. */
   readonly memory: number;
-  setup?(m: SharedMemory): void;
+  readonly setup?: (m: SharedMemory) => void;
   readonly threads: readonly ((m: SharedMemory) => void)[];
   /** After every step: throw to fail. */
-  invariant?(m: SharedMemory): void;
+  readonly invariant?: (m: SharedMemory) => void;
   /** After all threads have ended: throw to fail. */
-  final?(m: SharedMemory): void;
+  readonly final?: (m: SharedMemory) => void;
 }
 
 /** A program on a booted machine. */
@@ -60,13 +60,13 @@ export interface MachineScenario extends CommonScenario {
   /** The machine: a preset or a configuration. */
   readonly machine: string | MachineConfig;
   /** Runs as CPU 0, before the others do anything. */
-  setup?(k: Kernel): void;
+  readonly setup?: (k: Kernel) => void;
   /** Thread i runs as CPU i. */
   readonly threads: readonly ((k: Kernel) => void)[];
-  invariant?(k: Kernel): void;
-  final?(k: Kernel): void;
+  readonly invariant?: (k: Kernel) => void;
+  readonly final?: (k: Kernel) => void;
   /** Runs on the console, which is no CPU: what the host does while the CPUs run, such as unplugging one. */
-  console?(k: Kernel): void;
+  readonly console?: (k: Kernel) => void;
   /** Interrupt handlers: each may come once, on its CPU, wherever interrupts are enabled there. */
   readonly interrupts?: readonly { readonly cpu: number; readonly handler: (k: Kernel) => void }[];
   /** How many page allocations of an execution may be made to fail; default 0. */

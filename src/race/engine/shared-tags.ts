@@ -23,8 +23,11 @@ export class SharedTags {
 
   /** Notes a use of a word; whether the word is a scheduling point. */
   use(word: number, thread: number, writes: boolean): boolean {
-    let chunk = this.#chunks[word >>> CHUNK_SHIFT];
-    if (chunk === undefined || chunk.length === 0) chunk = this.#addChunk(word >>> CHUNK_SHIFT);
+    const index = word >>> CHUNK_SHIFT;
+    const chunk =
+      index < this.#chunks.length && this.#chunks[index].length > 0
+        ? this.#chunks[index]
+        : this.#addChunk(index);
     const at = word & (CHUNK_WORDS - 1);
     const tag = chunk[at];
     if (tag >= POINT) return true;

@@ -118,7 +118,7 @@ export class SpinWatch {
       return false;
     }
     this.#depth = depth + 1;
-    const alike = this.#sameReads(depth) && !this.#hasChangedAnything(depth, memory);
+    const alike = this.#sameReads(depth) && !this.#hasChangedSince(this.#writesThen[depth], memory);
     this.#alike[depth] = alike ? this.#alike[depth] + 1 : 0;
     this.#lastStart[depth] = this.#roundStart[depth];
     this.#roundStart[depth] = this.#reads;
@@ -148,9 +148,8 @@ export class SpinWatch {
     return true;
   }
 
-  /** Whether the round that ends now left a word with another value than it found there. */
-  #hasChangedAnything(depth: number, memory: AddressMap): boolean {
-    const start = this.#writesThen[depth];
+  /** Whether a word has another value now than before the thread's writes from number `start` on. */
+  #hasChangedSince(start: number, memory: AddressMap): boolean {
     const count = this.#writes - start;
     if (count > MAX_WATCHED) return true;
     for (let i = 0; i < count; i++) {
@@ -182,9 +181,12 @@ export class SpinWatch {
    * `cpu_relax(word)`: whether the thread has relaxed on this word before and found the same value both times. Then it
    * waits for a change of that word. The first time it goes on: what it read may have been old already.
    */
-  relaxesInVain(word: number, value: number): boolean {
+  relaxesInVain(word: number, memory: AddressMap): boolean {
+    const value = memory.wordAt(word);
     const same =
-      this.#relaxedWord === word && this.#relaxedValue === value && this.#relaxedWrites === this.#writes;
+      this.#relaxedWord === word &&
+      this.#relaxedValue === value &&
+      !this.#hasChangedSince(this.#relaxedWrites, memory);
     this.#relaxedWord = word;
     this.#relaxedValue = value;
     this.#relaxedWrites = this.#writes;

@@ -88,7 +88,7 @@ function atReach(info: ViewInfo, index: unknown): Reach | undefined {
 
 function setReach(info: ViewInfo, args: readonly unknown[]): Reach | undefined {
   const [source, offset] = args;
-  const length = Number((source as ArrayLike<unknown>).length);
+  const { length } = source as ArrayLike<unknown>;
   const first = Math.trunc(Number(offset ?? 0));
   // Beyond the end `set` throws and writes nothing.
   return first + length > info.length ? undefined : elements(info, OP_WRITE, first, first + length);

@@ -31,7 +31,6 @@ export async function loadKernel(patches: readonly SourcePatch[]): Promise<Simul
     platform: await load('./simulated/platform.js'),
     threads: await load('./simulated/threads.js'),
     modules: {
-      accessOnce: await load('../../kernel/core/access-once.js'),
       rawLock: await load('../../kernel/core/raw-lock.js'),
       rwlockWait: await load('../../kernel/sync/rwlock-wait.js'),
       pageAlloc: await load('../../kernel/mm/page-alloc.js'),

@@ -1,5 +1,4 @@
 import { twinOf } from '../engine/twin.js';
-import { readOnce, writeOnce } from '../intrinsics.js';
 
 type Twin = (...args: unknown[]) => Generator<undefined, unknown, undefined>;
 /** The exports of an instrumented module. */
@@ -7,7 +6,6 @@ export type Module = Readonly<Record<string, unknown>>;
 
 /** The instrumented modules in which functions get other twins. */
 export interface KernelModules {
-  readonly accessOnce: Module;
   readonly rawLock: Module;
   readonly rwlockWait: Module;
   readonly pageAlloc: Module;
@@ -23,25 +21,21 @@ export interface TwinChoices {
   readonly failsNow: () => boolean;
 }
 
+/** Whose choices the modules of a kernel follow now. */
+const chosen = new WeakMap<Module, TwinChoices>();
+
 /** The twins as the transform made them. */
 const reals = new WeakMap<object, Twin>();
 
 /**
- * Makes the kernel's functions mean to the explorer what they are: deliberate races, blocking locks, allocations that can
- * fail. Scenarios share the modules, so each says what it wants before it runs.
+ * Makes functions of the kernel mean to the explorer what they are: blocking locks, allocations that can fail. Scenarios share the modules, so each says what it wants before it runs.
  */
 export function chooseTwins(modules: KernelModules, choices: TwinChoices): void {
-  markDeliberateRaces(modules);
+  if (chosen.get(modules.rawLock) === choices) return;
+  chosen.set(modules.rawLock, choices);
   if (choices.realLocks) useRealLocks(modules);
   else simplifyLocks(modules);
   failAllocations(modules, choices.failsNow);
-}
-
-function markDeliberateRaces({ accessOnce }: KernelModules): void {
-  const read = twinNamed({ readOnce }, 'readOnce');
-  const write = twinNamed({ writeOnce }, 'writeOnce');
-  setTwin(accessOnce, 'readOnce', (k, word) => read((k as { i32: Int32Array }).i32, word));
-  setTwin(accessOnce, 'writeOnce', (k, word, value) => write((k as { i32: Int32Array }).i32, word, value));
 }
 
 function useRealLocks({ rawLock, rwlockWait }: KernelModules): void {

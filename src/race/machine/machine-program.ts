@@ -15,11 +15,8 @@ import { RaceUsageError } from '../race-error.js';
 import type { MachineMemory, MachineScenario } from '../scenario.js';
 import { bootCpus, loadKernel, type SimulatedKernel } from './boot-simulated.js';
 import { causeOfReport, kindOfReport } from './kernel-failure.js';
-import { chooseTwins } from './kernel-twins.js';
+import { chooseTwins, type TwinChoices } from './kernel-twins.js';
 import { PageShadow } from './page-shadow.js';
-
-/** The program whose choices the kernel's twins follow: several share the modules. */
-let chosenBy: MachineProgram | undefined;
 
 /** Boots the machine of a scenario, on this thread. */
 export async function bootProgram(scenario: MachineScenario): Promise<Program> {
@@ -43,9 +40,12 @@ class MachineProgram implements Program {
   readonly #unwatched: Kernel;
   readonly #starters: readonly (() => Generator<undefined, unknown, undefined>)[];
   #executor!: Executor;
+  /** False while the machine boots. */
+  #isAttached = false;
   #history!: History;
   #shadow!: PageShadow;
   #failuresLeft = 0;
+  readonly #choices: TwinChoices;
 
   constructor(scenario: MachineScenario, kernel: SimulatedKernel) {
     this.#scenario = scenario;
@@ -58,7 +58,7 @@ class MachineProgram implements Program {
     writeFirmware(this.#image, hardware);
     this.memory = new AddressMap(this.#image.buffer);
     this.#cpus = bootCpus(kernel, this.#image, hardware, {
-      now: () => this.#executor?.time ?? 0,
+      now: () => (this.#isAttached ? this.#executor.time : 0),
       report: (text) => this.#reported(text),
       load: (url) => {
         throw new RaceUsageError(
@@ -69,8 +69,9 @@ class MachineProgram implements Program {
     this.#unwatched = new Kernel(this.#image, 0, this.#cpus[0].platform);
     this.threads = this.#makeThreads();
     this.#starters = this.#makeStarters();
-    const { invariant } = scenario;
-    this.invariant = invariant === undefined ? undefined : () => invariant.call(scenario, this.#cpus[0]);
+    const { invariant, realLocks = false } = scenario;
+    this.#choices = { realLocks, failsNow: () => this.#failsNow() };
+    this.invariant = invariant === undefined ? undefined : () => invariant(this.#cpus[0]);
   }
 
   get history(): History {
@@ -79,6 +80,7 @@ class MachineProgram implements Program {
 
   attach(executor: Executor): void {
     this.#executor = executor;
+    this.#isAttached = true;
     this.#history = new History(executor);
     const record = this.#history.recorder();
     for (const k of this.#cpus) k.record = record;
@@ -92,11 +94,7 @@ class MachineProgram implements Program {
   }
 
   begin(): void {
-    if (chosenBy !== this) {
-      chosenBy = this;
-      const { realLocks = false } = this.#scenario;
-      chooseTwins(this.#kernel.modules, { realLocks, failsNow: () => this.#failsNow() });
-    }
+    chooseTwins(this.#kernel.modules, this.#choices);
     this.#failuresLeft = this.#scenario.allocationFailures ?? 0;
     this.#history.begin();
     this.#shadow.begin();
@@ -177,7 +175,7 @@ class MachineProgram implements Program {
 
   /** The kernel has reported a BUG, a WARN, an oops or a panic. */
   #reported(text: string): void {
-    if (this.#executor === undefined) throw new Error(`the simulated machine did not boot:\n${text}`);
+    if (!this.#isAttached) throw new Error(`the simulated machine did not boot:\n${text}`);
     const kind = kindOfReport(text);
     const { current } = this.#executor;
     const isAboutPage = kind === 'double-free' || kind === 'use-after-free';

@@ -1,0 +1,438 @@
+import { ACCESS_READS, ACCESS_WRITES } from './access-watcher.js';
+import { Booking } from './booking.js';
+import type { FailureKind } from './failure.js';
+import {
+  MODE_ATOMIC,
+  OP_ACQUIRE,
+  OP_AWAIT,
+  OP_CAS,
+  OP_LOCAL,
+  OP_NOTIFY,
+  OP_READ,
+  OP_RELEASE,
+  OP_RMW,
+  OP_TIMEOUT,
+  OP_WAIT,
+  OP_WRITE,
+} from './op.js';
+import { placeOf } from './sites.js';
+import type { SimThread } from './thread.js';
+
+/** Conditions that ended a wait because its time was over are repeated at most so often without any change. */
+const MAX_IDLE_TIMEOUTS = 10_000;
+/** Rounds that a counting loop may spin without any change, when nobody else can go on. */
+const MAX_PASSES = 4096;
+
+/** Runs executions: who can go on, who does, and what waiting, waking and locking do. */
+export abstract class Scheduler extends Booking {
+  /** Threads are being run up to their first operations. */
+  protected starting = false;
+  /** Masks of threads: those that can go on; those that can on a condition; those that an interrupt handler stopped. */
+  protected runnable = 0;
+  protected conditional = 0;
+  protected suspended = 0;
+  /** Chosen at the last scheduling point. */
+  protected nextThread = -1;
+  protected segmentThread = -1;
+  protected segmentSteps = 0;
+  protected timeoutsLeft = 0;
+  protected spuriousLeft = 0;
+  protected idleTimeouts = 0;
+  /** Threads that sleep in Atomics.wait, longest first. */
+  protected readonly waiters: SimThread[] = [];
+
+  /** Begins an execution, before its setup: that can fail already. */
+  begin(): void {
+    this.steps = 0;
+    this.failure = null;
+  }
+
+  /** Executes the threads until all have ended or something fails. They have been reset; setup has run. */
+  run(sims: readonly SimThread[]): void {
+    this.resetExecution(sims);
+    if (!this.hasFailed()) this.startAll();
+    let next = this.hasFailed() ? -1 : this.chooseThread(-1);
+    while (next >= 0) {
+      const t = sims[next];
+      this.current = t;
+      this.perform(t);
+      if (this.hasFailed()) break;
+      this.resume(t);
+      this.current = null;
+      if (this.hasFailed()) break;
+      next = t.done ? this.chooseThread(t.id) : this.nextThread;
+    }
+    this.current = null;
+    if (!this.hasFailed() && !this.abandoned) this.checkInvariant();
+    this.closeSegment();
+    this.recorder?.finishEvent();
+    this.accesses += this.steps;
+  }
+
+  protected resetExecution(sims: readonly SimThread[]): void {
+    this.sims = sims;
+    this.threads = sims.length;
+    this.hash = 0;
+    this.inversion = null;
+    this.abandoned = false;
+    this.time = 0;
+    this.segments.length = 0;
+    this.numbers.length = 0;
+    this.segmentThread = -1;
+    this.segmentSteps = 0;
+    this.dirty = false;
+    this.runnable = 0;
+    this.conditional = 0;
+    this.suspended = 0;
+    this.timeoutsLeft = this.limits.timeouts;
+    this.spuriousLeft = this.limits.spuriousWakeups;
+    this.idleTimeouts = 0;
+    this.waiters.length = 0;
+    this.happensBefore.grow(this.memory.end);
+    this.happensBefore.begin(sims.length);
+    this.locks.begin();
+  }
+
+  /** Runs every thread up to its first operation: what comes before touches nothing shared. */
+  protected startAll(): void {
+    this.starting = true;
+    for (const t of this.sims) {
+      if (t.base === null) {
+        this.current = t;
+        this.resume(t);
+      } else {
+        this.conditional |= t.bit;
+      }
+      if (this.failure !== null) break;
+    }
+    this.current = null;
+    this.starting = false;
+  }
+
+  /** Lets a thread run up to its next switch. What it throws is a failure. */
+  protected resume(t: SimThread): void {
+    try {
+      const { generator } = t;
+      if (generator === null || generator.next().done === true) this.finish(t);
+    } catch (error) {
+      if (this.failure === null) this.failError(t, error);
+    }
+  }
+
+  protected finish(t: SimThread): void {
+    t.done = true;
+    this.runnable &= ~t.bit;
+    this.conditional &= ~t.bit;
+    const { base } = t;
+    if (base === null) return;
+    this.suspended &= ~base.bit;
+    this.happensBefore.join(base.id, t.id);
+  }
+
+  /** Who goes on; -1 when the execution is over. */
+  protected chooseThread(current: number): number {
+    let enabled = this.enabledMask();
+    if (enabled === 0) enabled = this.whenNobodyCan();
+    if (enabled === 0) return -1;
+    const next = this.strategy.nextThread(this, current, enabled);
+    if (next < 0) {
+      this.abandoned = true;
+      return -1;
+    }
+    if ((enabled & (1 << next)) === 0)
+      throw new RangeError(`the strategy chose thread ${next}, which cannot go on`);
+    return next;
+  }
+
+  protected enabledMask(): number {
+    let mask = this.runnable;
+    let rest = this.conditional;
+    while (rest !== 0) {
+      const bit = rest & -rest;
+      rest ^= bit;
+      if (this.mayGoOn(this.sims[31 - Math.clz32(bit)])) mask |= bit;
+    }
+    return mask & ~this.suspended;
+  }
+
+  protected mayGoOn(t: SimThread): boolean {
+    switch (t.kind) {
+      case OP_ACQUIRE:
+        return (this.memory.wordAt(t.address >>> 2) & t.mask) === 0;
+      case OP_AWAIT:
+        return t.passes > 0 || t.spin.hasChanged(this.memory);
+      case OP_TIMEOUT:
+        return (t.deadline !== Infinity && this.timeoutsLeft > 0) || this.spuriousLeft > 0;
+      default:
+        // An interrupt handler that has not begun: interrupts are enabled, and no other handler runs there.
+        return this.mayInterrupt(t);
+    }
+  }
+
+  protected mayInterrupt(t: SimThread): boolean {
+    const { base } = t;
+    return base !== null && !base.done && (this.suspended & base.bit) === 0 && this.i32[t.irqWord] === 0;
+  }
+
+  /**
+   * Nobody can go on of his own: time passes until the first timed wait is over, or a counting spin loop goes another
+   * round. If that does not help either, the program hangs.
+   *
+   * @returns mask of those who can go on then; 0 when the execution is over
+   */
+  protected whenNobodyCan(): number {
+    const alive = this.sims.filter((t) => !t.done && (t.base === null || t.begun));
+    if (alive.length === 0) return 0;
+    const slept = alive.find((t) => t.waiting && this.valueAt(t) !== t.a);
+    if (slept !== undefined && this.limits.detectLostWakeups) {
+      return this.hang(
+        'lost-wakeup',
+        alive,
+        `${slept.name} sleeps on ${this.pendingName(slept)} for value ${String(slept.a)}, which it has not any more, and nobody is left to wake it`,
+      );
+    }
+    const timed = alive.filter((t) => t.deadline !== Infinity && t.waiting);
+    if (timed.length > 0 && this.idleTimeouts < MAX_IDLE_TIMEOUTS) return this.passTime(timed);
+    const spinning = alive.filter((t) => t.kind === OP_AWAIT);
+    const patient = spinning.find((t) => t.bounded && !t.exhausted);
+    if (patient !== undefined) {
+      patient.exhausted = true;
+      patient.passes = MAX_PASSES;
+      return patient.bit;
+    }
+    if (timed.length > 0)
+      return this.hang('livelock', alive, 'threads time out again and again, and nothing changes');
+    if (spinning.length > 0)
+      return this.hang(
+        'livelock',
+        alive,
+        `${spinning[0].name} spins for ever: nobody is left to change what it reads`,
+      );
+    return this.hang(
+      'deadlock',
+      alive,
+      `${alive.map((t) => t.name).join(' and ')} ${alive.length === 1 ? 'waits' : 'wait'} for ever`,
+    );
+  }
+
+  protected passTime(timed: readonly SimThread[]): number {
+    let first = timed[0];
+    for (const t of timed) if (t.deadline < first.deadline) first = t;
+    this.idleTimeouts++;
+    return first.bit;
+  }
+
+  protected hang(kind: FailureKind, alive: readonly SimThread[], message: string): number {
+    const lines = alive.map((t) => `${t.name}: ${this.waitText(t)}`);
+    this.fail(kind, message, -1, [{ heading: 'Who waits for what', lines }]);
+    return 0;
+  }
+
+  protected waitText(t: SimThread): string {
+    const at = `at ${this.pendingPlace(t)}`;
+    if (t.waiting) return `sleeps on ${this.pendingName(t)} until it is notified, ${at}`;
+    if (t.kind === OP_AWAIT) return `spins on ${this.pendingName(t)} ${at}`;
+    if (t.kind !== OP_ACQUIRE) return `can go on ${at}`;
+    const owner = this.locks.ownerOf(t.address);
+    const holder = owner < 0 ? 'nobody that is known' : this.sims[owner].name;
+    return `waits for the lock ${this.pendingName(t)}, held by ${holder}, ${at}`;
+  }
+
+  protected perform(t: SimThread): void {
+    if (++this.steps > this.limits.maxSteps) {
+      this.fail('livelock', `the execution does not end within ${this.limits.maxSteps} operations`, t.id);
+      return;
+    }
+    if (t.id === this.segmentThread) this.segmentSteps++;
+    else this.openSegment(t.id);
+    if (t.call !== null) {
+      t.call.called = this.clock++;
+      t.call = null;
+    }
+    this.recorder?.begin(t);
+    switch (t.kind) {
+      case OP_READ:
+        this.performRead(t);
+        break;
+      case OP_WRITE:
+      case OP_RMW:
+      case OP_CAS:
+        this.performWrite(t);
+        break;
+      case OP_LOCAL:
+        this.performLocal(t);
+        break;
+      default:
+        this.performWaiting(t);
+    }
+  }
+
+  /** A woken thread goes on, or an interrupt handler begins. */
+  protected performLocal(t: SimThread): void {
+    this.mix(t, 0);
+    const { base } = t;
+    if (base === null || t.begun) return;
+    t.begun = true;
+    this.conditional &= ~t.bit;
+    this.runnable |= t.bit;
+    this.suspended |= base.bit;
+    this.happensBefore.fork(base.id, t.id);
+  }
+
+  protected performWaiting(t: SimThread): void {
+    this.mix(t, 0);
+    switch (t.kind) {
+      case OP_WAIT:
+        this.performWait(t);
+        break;
+      case OP_NOTIFY:
+        this.performNotify(t);
+        break;
+      case OP_TIMEOUT:
+        this.performTimeout(t);
+        break;
+      case OP_ACQUIRE:
+        this.performAcquire(t);
+        break;
+      case OP_RELEASE:
+        this.performRelease(t);
+        break;
+      default:
+        // OP_AWAIT: it goes on.
+        this.becomeRunnable(t);
+    }
+  }
+
+  protected performWait(t: SimThread): void {
+    this.watcher?.access(t, t.address, t.size, ACCESS_READS, 0);
+    this.happensBefore.visitWaiters(t.id, t.address);
+    const race = this.happensBefore.read(t.id, t.address, t.size, MODE_ATOMIC, t.site, this.steps);
+    if (race !== undefined && this.limits.detectRaces) this.reportRace(t, race, 'reads');
+    if (this.valueAt(t) !== t.a) {
+      t.result = 'not-equal';
+      t.deadline = Infinity;
+      return;
+    }
+    t.waiting = true;
+    this.waiters.push(t);
+  }
+
+  protected performNotify(t: SimThread): void {
+    t.woken = 0;
+    this.happensBefore.visitWaiters(t.id, t.address);
+    for (let i = 0; i < this.waiters.length && t.woken < Number(t.a);) {
+      const sleeper = this.waiters[i];
+      if (sleeper.address !== t.address) {
+        i++;
+        continue;
+      }
+      this.waiters.splice(i, 1);
+      this.wake(sleeper, 'ok');
+      this.happensBefore.wake(t.id, sleeper.id);
+      t.woken++;
+    }
+  }
+
+  protected performTimeout(t: SimThread): void {
+    const isEarly = (this.enabledMask() & ~t.bit) !== 0;
+    const isSpurious = t.deadline === Infinity || (isEarly && this.timeoutsLeft === 0);
+    if (isSpurious) this.spuriousLeft--;
+    else {
+      if (isEarly) this.timeoutsLeft--;
+      this.time = Math.max(this.time, t.deadline);
+    }
+    this.waiters.splice(this.waiters.indexOf(t), 1);
+    this.wake(t, isSpurious ? 'ok' : 'timed-out');
+  }
+
+  protected wake(t: SimThread, result: 'ok' | 'timed-out'): void {
+    t.waiting = false;
+    t.result = result;
+    t.deadline = Infinity;
+    t.kind = OP_LOCAL;
+    this.becomeRunnable(t);
+  }
+
+  protected becomeRunnable(t: SimThread): void {
+    this.conditional &= ~t.bit;
+    this.runnable |= t.bit;
+  }
+
+  protected performAcquire(t: SimThread): void {
+    const word = t.address >>> 2;
+    const before = this.memory.wordAt(word);
+    this.watcher?.access(t, t.address, t.size, ACCESS_READS | ACCESS_WRITES, before + Number(t.a));
+    this.undo.note(word, before);
+    this.memory.setWord(word, before + Number(t.a));
+    this.becomeRunnable(t);
+    this.dirty = true;
+    t.spin.noteWrite(word, before);
+    this.happensBefore.readWrite(t.id, t.address, 4, t.site, this.steps);
+    if (!t.exclusive) return;
+    const cycle = this.locks.acquire(t.id, t.address, t.site);
+    if (cycle === undefined || !this.limits.detectLockOrder || this.inversion !== null) return;
+    const steps = cycle.map(
+      (edge) =>
+        `${this.nameOf(edge.from, 4, null)} is held while ${this.nameOf(edge.to, 4, null)} is taken, at ${placeOf(edge.site)}`,
+    );
+    this.inversion = {
+      kind: 'lock-order',
+      message: `${t.name} takes ${this.pendingName(t)} in another order than before: a deadlock is possible`,
+      thread: t.id,
+      step: this.steps - 1,
+      details: [{ heading: 'The orders that do not go together', lines: steps }],
+    };
+  }
+
+  protected performRelease(t: SimThread): void {
+    const word = t.address >>> 2;
+    const owner = this.locks.ownerOf(t.address);
+    if (owner !== t.id) {
+      const holder = owner < 0 ? 'nobody has' : `${this.sims[owner].name} has`;
+      this.fail(
+        'unlock-not-owner',
+        `${t.name} releases ${this.pendingName(t)}, which ${holder}, at ${this.pendingPlace(t)}`,
+        t.id,
+      );
+      return;
+    }
+    const before = this.memory.wordAt(word);
+    this.watcher?.access(t, t.address, t.size, ACCESS_READS | ACCESS_WRITES, before - Number(t.a));
+    this.undo.note(word, before);
+    this.memory.setWord(word, before - Number(t.a));
+    this.dirty = true;
+    t.spin.noteWrite(word, before);
+    this.locks.release(t.id, t.address);
+    this.happensBefore.readWrite(t.id, t.address, 4, t.site, this.steps);
+  }
+
+  protected checkInvariant(): void {
+    this.dirty = false;
+    if (this.invariant === null || this.failure !== null) return;
+    const running = this.current;
+    const { watcher } = this;
+    this.current = null;
+    // An invariant may look at everything.
+    this.watcher = null;
+    try {
+      this.invariant();
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.fail('invariant', message.split('\n')[0], running?.id ?? -1);
+    }
+    this.current = running;
+    this.watcher = watcher;
+  }
+
+  protected openSegment(thread: number): void {
+    this.closeSegment();
+    this.segmentThread = thread;
+    this.segmentSteps = 1;
+  }
+
+  protected closeSegment(): void {
+    if (this.segmentThread >= 0) this.segments.push({ thread: this.segmentThread, steps: this.segmentSteps });
+    this.segmentThread = -1;
+    this.segmentSteps = 0;
+  }
+}
