@@ -15,17 +15,32 @@ function isNode(value: unknown): value is AnyNode {
   return typeof value === 'object' && value !== null && 'type' in value && 'start' in value;
 }
 
+const NONE: readonly AnyNode[] = [];
+/** Found once for each node: every pass asks. */
+const CHILDREN = Symbol('children');
+
 /** The nodes right below one, in the order of the source. */
-export function childrenOf(node: AnyNode): AnyNode[] {
+export function childrenOf(node: AnyNode): readonly AnyNode[] {
+  if (node.type === 'Identifier' || node.type === 'Literal') return NONE;
+  const asked: AnyNode & { [CHILDREN]?: readonly AnyNode[] | undefined } = node;
+  return (asked[CHILDREN] ??= findChildren(node));
+}
+
+function findChildren(node: AnyNode): readonly AnyNode[] {
   const children: AnyNode[] = [];
   for (const value of Object.values(node) as unknown[]) {
+    if (typeof value !== 'object' || value === null) continue;
     if (Array.isArray(value)) {
       for (const element of value as unknown[]) if (isNode(element)) children.push(element);
     } else if (isNode(value)) {
       children.push(value);
     }
   }
-  return children.sort((a, b) => a.start - b.start);
+  if (children.length === 0) return NONE;
+  for (let i = 1; i < children.length; i++) {
+    if (children[i - 1].start > children[i].start) return children.sort((a, b) => a.start - b.start);
+  }
+  return children;
 }
 
 export function isFunction(node: AnyNode): node is FunctionNode {
