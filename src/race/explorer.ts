@@ -4,8 +4,10 @@ import { Executor } from './engine/executor.js';
 import type { Failure, Trace } from './engine/failure.js';
 import { Recorder } from './engine/recorder.js';
 import type { Schedule, Segment } from './engine/schedule.js';
-import type { Strategy } from './engine/strategy.js';
+import { MAX_THREADS, type Strategy } from './engine/strategy.js';
+import { SimThread } from './engine/thread.js';
 import type { Program } from './program.js';
+import { RaceUsageError } from './race-error.js';
 import { encodeToken } from './report/token.js';
 import { setExecutor } from './runtime.js';
 import { replayStrategy } from './strategies/replay.js';
@@ -26,6 +28,7 @@ export interface Execution {
 export class Explorer {
   readonly program: Program;
   readonly executor: Executor;
+  readonly #continuations: SimThread[] = [];
   /** A wrong order of locks counts as a failure. */
   countInversions = false;
 
@@ -61,8 +64,12 @@ export class Explorer {
     // What counts in a replay is in the replay alone.
     executor.locks = new LockOrder();
     try {
-      strategy.begin(executor);
-      return this.#execute(strategy);
+      for (;;) {
+        strategy.begin(executor);
+        const execution = this.#execute(strategy);
+        // It has turned out to need more threads, which it now has.
+        if (!execution.abandoned) return execution;
+      }
     } finally {
       executor.everyPoint = false;
       executor.locks = locks;
@@ -83,7 +90,7 @@ export class Explorer {
     const { name, threads } = this.program;
     return {
       scenario: name,
-      threads: threads.map((t) => t.name),
+      threads: [...threads, ...this.#continuations].map((t) => t.name),
       events: recorder.events,
       failure,
       token: encodeToken(schedule, name),
@@ -97,7 +104,7 @@ export class Explorer {
       executor.strategy = strategy;
       executor.invariant = program.invariant ?? null;
       this.#begin();
-      executor.run(program.threads);
+      executor.run(this.#threads());
       if (executor.failure === null && !executor.abandoned) this.#checkEnd();
       return this.#outcome();
     } finally {
@@ -114,6 +121,20 @@ export class Explorer {
     } catch (error) {
       if (this.executor.failure === null) throw error;
     }
+  }
+
+  /** The threads of the program, and those that go on after an Atomics.waitAsync. */
+  #threads(): readonly SimThread[] {
+    const { threads } = this.program;
+    while (this.#continuations.length < this.executor.continuations) {
+      const number = this.#continuations.length;
+      const id = threads.length + number;
+      if (id >= MAX_THREADS)
+        throw new RaceUsageError(`more than ${MAX_THREADS} threads, Atomics.waitAsync included`);
+      this.#continuations.push(new SimThread(id, `waitAsync ${number}`, null, true));
+    }
+    for (const t of this.#continuations) t.reset(null);
+    return [...threads, ...this.#continuations];
   }
 
   #outcome(): Execution {

@@ -1,3 +1,4 @@
+import type { AsyncWait, WaitResult } from './engine/async-wait.js';
 import type { Executor } from './engine/executor.js';
 import { MODE_MARKED, MODE_PLAIN } from './engine/op.js';
 import { type Reach, reachOf } from './engine/view-methods.js';
@@ -51,14 +52,22 @@ export function at(op: number, view: unknown, index: unknown, a: unknown, b: unk
 }
 
 export function wt(view: unknown, index: unknown, value: unknown, timeout: unknown, site: number): boolean {
-  return runningExecutor().wait(view, index, value, timeout, site);
+  return runningExecutor().wait(view, index, value, timeout, false, site);
+}
+
+export function wa(view: unknown, index: unknown, value: unknown, timeout: unknown, site: number): boolean {
+  return runningExecutor().wait(view, index, value, timeout, true, site);
+}
+
+export function waResult(): AsyncWait {
+  return runningExecutor().waitedAsync();
 }
 
 export function wtEnd(): boolean {
   return runningExecutor().waitEnd();
 }
 
-export function wtResult(): 'ok' | 'not-equal' | 'timed-out' {
+export function wtResult(): WaitResult {
   return runningExecutor().current?.result ?? 'ok';
 }
 
@@ -120,6 +129,19 @@ export function swt(
   throw new Error('Atomics.wait in setup, invariant or final: nobody could wake it');
 }
 
+/** `Atomics.waitAsync` where nobody else can run. */
+export function swa(
+  view: Int32Array,
+  index: number,
+  value: number,
+  timeout: number | undefined,
+  site: number,
+): unknown {
+  if (executor === null) return Atomics.waitAsync(view, index, value, timeout);
+  executor.hidden('waitAsync', site);
+  return { async: false, value: Atomics.load(view, index) === value ? 'timed-out' : 'not-equal' };
+}
+
 export function snt(view: Int32Array, index: number, count: number | undefined, site: number): number {
   if (executor === null) return Atomics.notify(view, index, count);
   executor.hidden('notify', site);
@@ -130,7 +152,7 @@ export function snt(view: Int32Array, index: number, count: number | undefined, 
 
 /** Something is iterated, or handed to native code as a whole. */
 export function iter<Value>(value: Value, site: number): Value {
-  if (executor === null || executor.current === null) return value;
-  if (executor.memory.infoOf(value) !== null) executor.hidden('read', site);
+  const isRunning = (executor?.current ?? null) !== null;
+  if (isRunning && ArrayBuffer.isView(value)) executor?.hiddenView(value, site);
   return value;
 }

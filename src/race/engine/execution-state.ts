@@ -47,6 +47,13 @@ export abstract class ExecutionState implements ExecutionView {
   /** Locks were taken in orders that can deadlock, though they did not in this execution. */
   inversion: Failure | null = null;
 
+  /**
+   * Threads for what goes on after an Atomics.waitAsync: as many as executions have needed so far. One that needs more is
+   * given up, for a strategy must know all threads from the beginning.
+   */
+  continuations = 0;
+  protected hasMoreContinuations = false;
+
   /** Operations of all executions. */
   accesses = 0;
 
@@ -88,12 +95,14 @@ export abstract class ExecutionState implements ExecutionView {
   }
 
   takeGrowth(): boolean {
-    return this.tags.takeGrowth();
+    const hasMoreThreads = this.hasMoreContinuations;
+    this.hasMoreContinuations = false;
+    return this.tags.takeGrowth() || hasMoreThreads;
   }
 
-  /** Whether the execution has failed. */
-  hasFailed(): boolean {
-    return this.failure !== null;
+  /** Whether the execution has failed, or was given up. */
+  isOver(): boolean {
+    return this.failure !== null || this.abandoned;
   }
 
   /** Ends the execution as a failure; only the first counts. */

@@ -1,3 +1,4 @@
+import type { AsyncWait } from './async-wait.js';
 import { ACCESS_READS, ACCESS_WRITES } from './access-watcher.js';
 import { resultOf } from './atomic-result.js';
 import { AT_COMPARE_EXCHANGE, AT_LOAD, AT_STORE } from './atomics-op.js';
@@ -40,11 +41,11 @@ export class Executor extends Scheduler {
     }
     if (this.dirty) this.checkInvariant();
     this.recorder?.capture(t);
-    if (this.hasFailed()) return true;
+    if (this.isOver()) return true;
     const next = this.chooseThread(t.id);
     if (next === t.id) {
       this.perform(t);
-      return this.hasFailed();
+      return this.isOver();
     }
     this.nextThread = next;
     return true;
@@ -57,9 +58,9 @@ export class Executor extends Scheduler {
     t.detect = isPoint || this.everyPoint || t.mode === MODE_ATOMIC;
     if (isPoint || this.everyPoint || this.starting) return this.point(t);
     if (this.dirty && this.invariant !== null) this.checkInvariant();
-    if (this.hasFailed()) return true;
+    if (this.isOver()) return true;
     this.perform(t);
-    return this.hasFailed();
+    return this.isOver();
   }
 
   read(view: unknown, key: unknown, mode: number, site: number): boolean {
@@ -71,7 +72,7 @@ export class Executor extends Scheduler {
       t.address = key * 4;
       t.size = 4;
     } else if (!this.locate(t, view, key, site)) {
-      return this.hasFailed();
+      return this.isOver();
     }
     t.kind = OP_READ;
     t.mode = mode;
@@ -90,7 +91,7 @@ export class Executor extends Scheduler {
       t.address = key * 4;
       t.size = 4;
     } else if (!this.locate(t, view, key, site)) {
-      return this.hasFailed();
+      return this.isOver();
     }
     t.kind = OP_WRITE;
     t.mode = mode;
@@ -105,7 +106,7 @@ export class Executor extends Scheduler {
   atomic(op: number, view: unknown, key: unknown, a: unknown, b: unknown, site: number): boolean {
     const t = this.current;
     if (t === null) return this.noThread();
-    if (!this.locate(t, view, key, site)) return this.hasFailed();
+    if (!this.locate(t, view, key, site)) return this.isOver();
     t.kind =
       op === AT_LOAD ? OP_READ : op === AT_STORE ? OP_WRITE : op === AT_COMPARE_EXCHANGE ? OP_CAS : OP_RMW;
     t.mode = MODE_ATOMIC;
@@ -135,7 +136,7 @@ export class Executor extends Scheduler {
     t.detect = isPoint || this.everyPoint;
     if (t.detect || this.starting) return this.point(t);
     this.perform(t);
-    return this.hasFailed();
+    return this.isOver();
   }
 
   /** Notes a use of all words of a range; whether one of them is a scheduling point. */
@@ -146,10 +147,17 @@ export class Executor extends Scheduler {
     return isPoint;
   }
 
-  wait(view: unknown, key: unknown, expected: unknown, timeout: unknown, site: number): boolean {
+  wait(
+    view: unknown,
+    key: unknown,
+    expected: unknown,
+    timeout: unknown,
+    isAsync: boolean,
+    site: number,
+  ): boolean {
     const t = this.current;
     if (t === null) return this.noThread();
-    if (!this.locate(t, view, key, site)) return this.hasFailed();
+    if (!this.locate(t, view, key, site)) return this.isOver();
     const milliseconds = timeout === undefined ? Infinity : Number(timeout);
     t.kind = OP_WAIT;
     t.mode = MODE_ATOMIC;
@@ -157,16 +165,27 @@ export class Executor extends Scheduler {
     t.view = view as SharedView;
     t.index = key as number;
     t.a = typeof expected === 'bigint' ? expected : Number(expected) | 0;
-    t.deadline = Number.isNaN(milliseconds) ? Infinity : this.time + Math.max(0, milliseconds);
+    t.timeout = Number.isNaN(milliseconds) ? Infinity : Math.max(0, milliseconds);
+    t.isAsync = isAsync;
+    t.waitedAside = null;
     this.tags.use(t.address >>> 2, t.id, false);
     return this.point(t);
+  }
+
+  /** What Atomics.waitAsync gives, after {@link wait}. */
+  waitedAsync(): AsyncWait {
+    const t = this.current;
+    if (t === null) return this.noThread();
+    const promise = t.waitedAside?.promise ?? null;
+    if (promise !== null) return { async: true, value: promise };
+    return { async: false, value: t.result === 'timed-out' ? 'timed-out' : 'not-equal' };
   }
 
   /** After {@link wait}: whether the thread sleeps now. */
   waitEnd(): boolean {
     const t = this.current;
     if (t === null) return this.noThread();
-    if (!t.waiting) return this.hasFailed();
+    if (!t.waiting) return this.isOver();
     t.kind = OP_TIMEOUT;
     return this.pointBlocked(t);
   }
@@ -174,7 +193,7 @@ export class Executor extends Scheduler {
   notify(view: unknown, key: unknown, count: unknown, site: number): boolean {
     const t = this.current;
     if (t === null) return this.noThread();
-    if (!this.locate(t, view, key, site)) return this.hasFailed();
+    if (!this.locate(t, view, key, site)) return this.isOver();
     t.kind = OP_NOTIFY;
     t.mode = MODE_ATOMIC;
     t.site = site;
@@ -380,6 +399,11 @@ export class Executor extends Scheduler {
   /** Something was reached that the scheduler cannot see. */
   hidden(what: string, site: number): void {
     if (this.current !== null) this.failHidden(what, site);
+  }
+
+  /** A view was handed to native code as a whole. */
+  hiddenView(view: ArrayBufferView, site: number): void {
+    if (this.memory.infoOf(view) !== null) this.hidden('read', site);
   }
 
   protected failHidden(what: string, site: number): void {

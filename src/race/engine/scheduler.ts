@@ -1,3 +1,4 @@
+import { SimulatedPromise } from './async-wait.js';
 import { ACCESS_READS, ACCESS_WRITES } from './access-watcher.js';
 import { Booking } from './booking.js';
 import type { FailureKind } from './failure.js';
@@ -50,20 +51,20 @@ export abstract class Scheduler extends Booking {
   /** Executes the threads until all have ended or something fails. They have been reset; setup has run. */
   run(sims: readonly SimThread[]): void {
     this.resetExecution(sims);
-    if (!this.hasFailed()) this.startAll();
-    let next = this.hasFailed() ? -1 : this.chooseThread(-1);
+    if (!this.isOver()) this.startAll();
+    let next = this.isOver() ? -1 : this.chooseThread(-1);
     while (next >= 0) {
       const t = sims[next];
       this.current = t;
       this.perform(t);
-      if (this.hasFailed()) break;
+      if (this.isOver()) break;
       this.resume(t);
       this.current = null;
-      if (this.hasFailed()) break;
+      if (this.isOver()) break;
       next = t.done ? this.chooseThread(t.id) : this.nextThread;
     }
     this.current = null;
-    if (!this.hasFailed() && !this.abandoned) this.checkInvariant();
+    if (!this.isOver()) this.checkInvariant();
     this.closeSegment();
     this.recorder?.finishEvent();
     this.accesses += this.steps;
@@ -97,7 +98,9 @@ export abstract class Scheduler extends Booking {
   protected startAll(): void {
     this.starting = true;
     for (const t of this.sims) {
-      if (t.base === null) {
+      if (t.isContinuation) {
+        t.done = true;
+      } else if (t.base === null) {
         this.current = t;
         this.resume(t);
       } else {
@@ -181,7 +184,10 @@ export abstract class Scheduler extends Booking {
    * @returns mask of those who can go on then; 0 when the execution is over
    */
   protected whenNobodyCan(): number {
-    const alive = this.sims.filter((t) => !t.done && (t.base === null || t.begun));
+    // Handlers that never came and promises for which nobody waits do not keep a program from its end.
+    const alive = this.sims.filter(
+      (t) => !t.done && (t.base === null || t.begun) && t.promise?.isIdle !== true,
+    );
     if (alive.length === 0) return 0;
     const slept = alive.find((t) => t.waiting && this.valueAt(t) !== t.a);
     if (slept !== undefined && this.limits.detectLostWakeups) {
@@ -308,13 +314,33 @@ export abstract class Scheduler extends Booking {
     this.happensBefore.visitWaiters(t.id, t.address);
     const race = this.happensBefore.read(t.id, t.address, t.size, MODE_ATOMIC, t.site, this.steps);
     if (race !== undefined && this.limits.detectRaces) this.reportRace(t, race, 'reads');
-    if (this.valueAt(t) !== t.a) {
-      t.result = 'not-equal';
-      t.deadline = Infinity;
-      return;
-    }
+    t.result = this.valueAt(t) !== t.a ? 'not-equal' : t.timeout === 0 ? 'timed-out' : 'ok';
+    if (t.result !== 'ok') return;
+    if (t.isAsync) this.waitAside(t);
+    else this.fallAsleep(t, this.time + t.timeout);
+  }
+
+  protected fallAsleep(t: SimThread, deadline: number): void {
+    t.deadline = deadline;
     t.waiting = true;
     this.waiters.push(t);
+  }
+
+  /** Atomics.waitAsync: another thread waits in its place, and does what is to be done afterwards. */
+  protected waitAside(t: SimThread): void {
+    const aside = this.sims.find((sim) => sim.isContinuation && sim.promise === null);
+    if (aside === undefined) {
+      this.continuations++;
+      this.hasMoreContinuations = true;
+      this.abandoned = true;
+      return;
+    }
+    aside.waitLike(t);
+    aside.promise = new SimulatedPromise(aside, () => this.happensBefore.fork(t.id, aside.id));
+    aside.done = false;
+    this.conditional |= aside.bit;
+    this.fallAsleep(aside, this.time + t.timeout);
+    t.waitedAside = aside;
   }
 
   protected performNotify(t: SimThread): void {
@@ -351,6 +377,7 @@ export abstract class Scheduler extends Booking {
     t.deadline = Infinity;
     t.kind = OP_LOCAL;
     this.becomeRunnable(t);
+    if (t.promise !== null) t.generator = t.promise.run(result);
   }
 
   protected becomeRunnable(t: SimThread): void {

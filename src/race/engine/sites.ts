@@ -1,3 +1,4 @@
+import { isAbsolute, relative } from 'node:path';
 import type { Site } from './failure.js';
 
 /** A site as a transformed module registers it. */
@@ -16,9 +17,15 @@ let next = 1;
 /** Registers the sites of a module; returns the number of the first. */
 export function registerSites(file: string, table: readonly SiteEntry[]): number {
   const first = next;
-  tables.push({ first, file, table });
+  tables.push({ first, file: shownFile(file), table });
   next += table.length;
   return first;
+}
+
+/** A file as the user knows it: relative to the working directory when below it, so that reports are alike anywhere. */
+function shownFile(file: string): string {
+  const path = relative(process.cwd(), file);
+  return path.startsWith('..') || isAbsolute(path) ? file : path.replaceAll('\\', '/');
 }
 
 /** Where a site is, or undefined for number 0. */

@@ -1,4 +1,5 @@
-import { MODE_PLAIN, OP_LOCAL } from './op.js';
+import type { SimulatedPromise, WaitResult } from './async-wait.js';
+import { MODE_PLAIN, OP_LOCAL, OP_TIMEOUT } from './op.js';
 import { SpinWatch } from './spin.js';
 import type { CopyReach } from './view-methods.js';
 
@@ -38,8 +39,15 @@ export class SimThread {
 
   // Atomics.wait
   waiting = false;
+  timeout = Infinity;
   deadline = Infinity;
-  result: 'ok' | 'not-equal' | 'timed-out' = 'ok';
+  result: WaitResult = 'ok';
+  /** It is an Atomics.waitAsync; and the thread that waits in its place. */
+  isAsync = false;
+  waitedAside: SimThread | null = null;
+  /** Whether it is such a thread; and what it waits for, while it does. */
+  readonly isContinuation: boolean;
+  promise: SimulatedPromise | null = null;
   /** Atomics.notify: how many were woken. */
   woken = 0;
 
@@ -62,15 +70,29 @@ export class SimThread {
   irqWord = -1;
   begun = true;
 
-  constructor(id: number, name: string, base: SimThread | null = null) {
+  constructor(id: number, name: string, base: SimThread | null = null, isContinuation = false) {
     this.id = id;
     this.name = name;
     this.bit = 1 << id;
     this.base = base;
+    this.isContinuation = isContinuation;
   }
 
-  /** Makes it ready to run from its first operation. */
-  reset(generator: Generator<undefined, unknown, undefined>): void {
+  /** Makes it wait for what another thread is about to wait for. */
+  waitLike(t: SimThread): void {
+    this.kind = OP_TIMEOUT;
+    this.mode = t.mode;
+    this.address = t.address;
+    this.size = t.size;
+    this.site = t.site;
+    this.view = t.view;
+    this.index = t.index;
+    this.a = t.a;
+    this.calls = t.calls;
+  }
+
+  /** Makes it ready to run from its first operation; null: there is nothing for it to run yet. */
+  reset(generator: Generator<undefined, unknown, undefined> | null): void {
     this.generator = generator;
     this.done = false;
     this.kind = OP_LOCAL;
@@ -80,6 +102,8 @@ export class SimThread {
     this.view = null;
     this.waiting = false;
     this.deadline = Infinity;
+    this.waitedAside = null;
+    this.promise = null;
     this.passes = 0;
     this.exhausted = false;
     this.spin.reset();
