@@ -63,7 +63,7 @@ export function twin(
 
 /** Whether a function neither calls anything nor indexes anything: it has no twin, for there is nowhere to pause. */
 function reachesNothing(f: object): boolean {
-  const text = String(f);
+  const text = Function.prototype.toString.call(f);
   const arrow = text.indexOf('=>');
   const body = arrow < 0 ? text.slice(text.indexOf('{')) : text.slice(arrow);
   return !/[[(`]/.test(body);
