@@ -1,7 +1,8 @@
-import { OP_ACQUIRE, OP_AWAIT, OP_LOCAL, OP_NOTIFY, OP_TIMEOUT } from '../engine/op.js';
+import { OP_ACQUIRE, OP_AWAIT, OP_CAS, OP_LOCAL, OP_NOTIFY, OP_TIMEOUT, OP_WAIT } from '../engine/op.js';
 import { MAX_THREADS, type ExecutionEnd, type ExecutionView, type Strategy } from '../engine/strategy.js';
 import { doubled } from './access-chains.js';
-import { pendingConflict, writesMemory } from './conflict.js';
+import { conflicts, pendingConflict, writesMemory } from './conflict.js';
+import { LostOperations, type LostOperation } from './lost-operations.js';
 import { has, lowest, staying } from './mask.js';
 import { Trail } from './trail.js';
 
@@ -37,13 +38,17 @@ export class DporStrategy implements Strategy {
   #depth = 0;
   /** Events whose consequences have been looked at: who can go on, and who cannot any more. */
   #settled = 0;
-  /** Threads whose timed wait went on before the latest event. */
-  #timed = 0;
+  /** Threads whose pending operation may become another one by the latest event, and what it was before. */
+  #looked = 0;
+  readonly #kindBefore = new Int32Array(MAX_THREADS);
+  readonly #lowBefore = new Float64Array(MAX_THREADS);
+  readonly #highBefore = new Float64Array(MAX_THREADS);
   // Numbers that were chosen: value, limit, and how many events came before.
   readonly #numbers: number[] = [];
   readonly #limits: number[] = [];
   readonly #askedAt: number[] = [];
   #number = 0;
+  readonly #lost = new LostOperations();
   readonly #firstOf = new Int32Array(MAX_THREADS);
   #started = false;
   #exhausted = false;
@@ -110,9 +115,7 @@ export class DporStrategy implements Strategy {
   #repeat(execution: ExecutionView, depth: number, enabled: number): number {
     if (enabled !== this.#enabled[depth]) return this.#stray();
     // The latest event is looked at again where it is followed by another number.
-    if (depth === this.#settled && this.#trail.kind[depth] === OP_NOTIFY) {
-      this.#timed = this.#timedOut(execution, enabled);
-    }
+    if (depth === this.#settled) this.#look(execution, depth);
     this.#depth++;
     return this.#trail.thread[depth];
   }
@@ -144,7 +147,8 @@ export class DporStrategy implements Strategy {
     this.#sleepAfter[depth] = this.#asleep(execution, this.#sleep[depth] & ~(1 << thread), thread);
     this.#trail.push(thread, kind, low, high);
     this.#handleRaces(depth, thread);
-    this.#timed = kind === OP_NOTIFY ? this.#timedOut(execution, this.#enabled[depth]) : 0;
+    if (this.#lost.list.length > 0) this.#tryLost(depth);
+    this.#look(execution, depth);
     this.#depth = depth + 1;
     return thread;
   }
@@ -173,13 +177,44 @@ export class DporStrategy implements Strategy {
   #watches(execution: ExecutionView, spinning: number, writing: number): boolean {
     if (execution.kindOf(spinning) !== OP_AWAIT || !writesMemory(execution.kindOf(writing))) return false;
     const low = execution.addressOf(writing);
-    return this.#trail.watches(spinning, low, low + execution.sizeOf(writing));
+    return this.#trail.watches(this.#trail.last[spinning], low, low + execution.sizeOf(writing));
   }
 
-  #timedOut(execution: ExecutionView, enabled: number): number {
+  /**
+   * Remembers the operations of others that the event, which is about to happen, may turn into another kind: timed waits
+   * whose threads are notified; waits and compareExchanges that find another value.
+   */
+  #look(execution: ExecutionView, event: number): void {
+    const trail = this.#trail;
+    const kind = trail.kind[event];
+    this.#looked = 0;
+    const writes = writesMemory(kind);
+    if (!writes && kind !== OP_NOTIFY) return;
+    const low = trail.low[event];
+    const high = trail.high[event];
+    let rest = (this.#enabled[event] | this.#suspended(execution)) & ~(1 << trail.thread[event]);
+    for (; rest !== 0; rest &= rest - 1) {
+      const other = lowest(rest);
+      const otherKind = execution.kindOf(other);
+      const mayChange = writes ? otherKind === OP_WAIT || otherKind === OP_CAS : otherKind === OP_TIMEOUT;
+      if (!mayChange) continue;
+      const otherLow = execution.addressOf(other);
+      const otherHigh = otherLow + execution.sizeOf(other);
+      if (otherLow >= high || low >= otherHigh) continue;
+      this.#looked |= 1 << other;
+      this.#kindBefore[other] = otherKind;
+      this.#lowBefore[other] = otherLow;
+      this.#highBefore[other] = otherHigh;
+    }
+  }
+
+  /** Threads that stand still while an interrupt runs. */
+  #suspended(execution: ExecutionView): number {
+    const { handlers, interrupts, last } = this.#trail;
     let mask = 0;
-    for (let rest = enabled; rest !== 0; rest &= rest - 1) {
-      if (execution.kindOf(lowest(rest)) === OP_TIMEOUT) mask |= rest & -rest;
+    for (let rest = handlers; rest !== 0; rest &= rest - 1) {
+      const handler = lowest(rest);
+      if (last[handler] >= 0 && !execution.isDone(handler)) mask |= interrupts[handler];
     }
     return mask;
   }
@@ -194,12 +229,15 @@ export class DporStrategy implements Strategy {
    * Sees to it that executions are explored in which `later`, of the thread, does not come after `event`. All that is
    * between them and does not depend on `event` could come before it, too; one of the threads that this can begin with
    * has to be explored in the state before `event`.
+   *
+   * @param thread -1 for an operation that never came, after the last event between the two
    */
   #reverse(event: number, later: number, thread: number): void {
     const covered = this.#backtrack[event] | this.#sleep[event];
     const enabled = this.#enabled[event];
     const firstOf = this.#firstOf;
     const trail = this.#trail;
+    const isLost = thread < 0;
     let members = 0;
     let initials = 0;
     for (let at = event + 1; at < later; at++) {
@@ -212,14 +250,14 @@ export class DporStrategy implements Strategy {
       members |= 1 << other;
       firstOf[other] = at;
     }
-    if (!has(members, thread) && !this.#follows(members, later)) {
+    if (!isLost && !has(members, thread) && !this.#follows(members, later)) {
       // It was about to do the same before `event`: if it could not, `event` is what let it.
       if (!has(enabled, thread)) return;
       if (has(covered, thread)) return;
       initials |= 1 << thread;
     }
     initials &= enabled;
-    if (has(initials, thread)) this.#backtrack[event] |= 1 << thread;
+    if (!isLost && has(initials, thread)) this.#backtrack[event] |= 1 << thread;
     else this.#backtrack[event] |= initials === 0 ? enabled : initials & -initials;
   }
 
@@ -241,13 +279,17 @@ export class DporStrategy implements Strategy {
     const thread = trail.thread[event];
     const others = ~(1 << thread);
     const before = this.#enabled[event];
-    const woken = this.#wokenEarly(execution);
+    const changed = this.#loseChanged(execution, event);
+    const woken = trail.kind[event] === OP_NOTIFY ? changed : 0;
     const stopped = before & ~enabled & others;
     trail.enables[event] = (enabled & ~before & others) | woken;
     this.#disturb(event, stopped | woken);
+    this.#loseStopped(execution, event, stopped);
+    this.#tryEnabled(event);
     if (trail.kind[event] === OP_LOCAL && stopped !== 0) this.#learnInterrupt(event, thread, stopped);
     if (trail.kind[event] === OP_ACQUIRE) this.#learnLock(execution, event, enabled & others);
-    if (!has(enabled, thread) && !execution.isDone(thread)) this.#analyseWaiting(execution, thread);
+    if (execution.isDone(thread)) this.#endInterrupt(execution, event, ~enabled & trail.interrupts[thread]);
+    else if (!has(enabled, thread)) this.#analyseWaiting(execution, thread);
     this.#settled = trail.count;
   }
 
@@ -257,14 +299,74 @@ export class DporStrategy implements Strategy {
     this.#backtrack[event] |= threads & this.#enabled[event] & ~this.#sleep[event];
   }
 
-  /** Threads that could have gone on because their time was over, and now do because they were notified. */
-  #wokenEarly(execution: ExecutionView): number {
-    let woken = 0;
-    for (let rest = this.#timed; rest !== 0; rest &= rest - 1) {
-      if (execution.kindOf(lowest(rest)) !== OP_TIMEOUT) woken |= rest & -rest;
+  /** Notes the operations that {@link #look} has seen and that are others now. */
+  #loseChanged(execution: ExecutionView, event: number): number {
+    let changed = 0;
+    for (let rest = this.#looked; rest !== 0; rest &= rest - 1) {
+      const thread = lowest(rest);
+      const kind = this.#kindBefore[thread];
+      if (execution.kindOf(thread) === kind) continue;
+      changed |= 1 << thread;
+      this.#lost.add(
+        event,
+        thread,
+        kind,
+        this.#lowBefore[thread],
+        this.#highBefore[thread],
+        this.#trail.last[thread],
+      );
     }
-    this.#timed = 0;
-    return woken;
+    this.#looked = 0;
+    return changed;
+  }
+
+  /** Notes the operations of threads that cannot go on any more. */
+  #loseStopped(execution: ExecutionView, event: number, stopped: number): void {
+    const trail = this.#trail;
+    for (let rest = stopped; rest !== 0; rest &= rest - 1) {
+      const thread = lowest(rest);
+      const kind = execution.kindOf(thread);
+      // An interrupt that cannot come now, or the return from a wait, matter to nobody else.
+      if (kind === OP_LOCAL) continue;
+      const low = execution.addressOf(thread);
+      // Whatever matters to who wants a lock, matters to who has taken it; apart from interrupts.
+      const isSame = kind === OP_ACQUIRE && trail.kind[event] === kind && trail.low[event] === low;
+      if (isSame && trail.handlers === 0) continue;
+      this.#lost.add(event, thread, kind, low, low + execution.sizeOf(thread), trail.last[thread]);
+    }
+  }
+
+  /** The same as {@link #tryLost} for threads that can go on because of the event, and could have done so before. */
+  #tryEnabled(event: number): void {
+    const enables = this.#trail.enables[event];
+    if (enables === 0) return;
+    for (const lost of this.#lost.list) {
+      if (has(enables, lost.thread) && lost.event < event && !this.#trail.isBefore(lost.event, event)) {
+        this.#reverse(lost.event, event + 1, NONE);
+      }
+    }
+  }
+
+  /**
+   * What has just been executed may also come before an operation that an earlier event has taken away, and matter to it
+   * there.
+   */
+  #tryLost(event: number): void {
+    for (const lost of this.#lost.list) {
+      if (this.#mattersToLost(event, lost)) this.#reverse(lost.event, event + 1, NONE);
+    }
+  }
+
+  #mattersToLost(event: number, lost: LostOperation): boolean {
+    const trail = this.#trail;
+    const thread = trail.thread[event];
+    if (thread === lost.thread || trail.isBefore(lost.event, event)) return false;
+    const kind = trail.kind[event];
+    const low = trail.low[event];
+    const high = trail.high[event];
+    if (kind === OP_LOCAL) return trail.isFirst(event) && has(trail.interrupts[thread], lost.thread);
+    if (lost.kind === OP_AWAIT && writesMemory(kind) && trail.watches(lost.after, low, high)) return true;
+    return conflicts(lost.kind, lost.low, lost.high, kind, low, high);
   }
 
   /** The event has made threads stand still. If it begins an interrupt, it always does, also where that is not seen. */
@@ -272,7 +374,17 @@ export class DporStrategy implements Strategy {
     const trail = this.#trail;
     if (!trail.isFirst(event) || (stopped & ~trail.interrupts[thread]) === 0) return;
     trail.interrupts[thread] |= stopped;
+    trail.handlers |= 1 << thread;
     this.#restart = true;
+  }
+
+  /** The event ends an interrupt. Whoever stood still goes on after it, or waits from now on for something else. */
+  #endInterrupt(execution: ExecutionView, event: number, waiting: number): void {
+    this.#trail.enables[event] |= waiting;
+    for (let rest = waiting; rest !== 0; rest &= rest - 1) {
+      const thread = lowest(rest);
+      if (!execution.isDone(thread)) this.#analyseWaiting(execution, thread);
+    }
   }
 
   /** A lock that others can take as well now is one that several can hold. What was explored has to be seen anew. */
@@ -314,7 +426,8 @@ export class DporStrategy implements Strategy {
     }
     if (alive === 0) return;
     const event = trail.count - 1;
-    this.#disturb(event, alive & ~(1 << trail.thread[event]));
+    const stopped = alive & this.#enabled[event] & ~(1 << trail.thread[event]);
+    this.#disturb(event, stopped);
     for (let rest = alive; rest !== 0; rest &= rest - 1) this.#analyseWaiting(execution, lowest(rest));
     if (failed && (alive & ~this.#waiting(execution, alive)) !== 0) this.#missed = true;
   }
@@ -355,6 +468,7 @@ export class DporStrategy implements Strategy {
         this.#branch = NONE;
         // What the event before does depends on the number.
         this.#settled = Math.max(0, node - 1);
+        this.#lost.truncate(node - 1);
         return true;
       }
     }
@@ -363,6 +477,7 @@ export class DporStrategy implements Strategy {
 
   #cut(events: number, numbers: number): void {
     this.#trail.truncate(events);
+    this.#lost.truncate(events);
     this.#numbers.length = numbers;
     this.#limits.length = numbers;
     this.#askedAt.length = numbers;
@@ -380,7 +495,7 @@ export class DporStrategy implements Strategy {
     this.#cut(0, 0);
     this.#branch = NONE;
     this.#settled = 0;
-    this.#timed = 0;
+    this.#looked = 0;
     this.complete = false;
     this.executions = 0;
     this.redundant = 0;

@@ -31,6 +31,8 @@ export class Trail {
   readonly last: Int32Array = new Int32Array(MAX_THREADS).fill(NONE);
   /** By thread that is an interrupt: the threads that stand still meanwhile; none where that is not known yet. */
   readonly interrupts: Int32Array;
+  /** Threads that are interrupts, as far as known. */
+  handlers: number;
   /** Locks that were held by several at once, by address. */
   readonly sharedLocks: Set<number>;
   /** What {@link analyse} has found: events that race with the analysed one. */
@@ -52,6 +54,7 @@ export class Trail {
   constructor(threads: number, known?: Trail) {
     this.threads = threads;
     this.sharedLocks = known?.sharedLocks ?? new Set();
+    this.handlers = known?.handlers ?? 0;
     this.interrupts = known?.interrupts ?? new Int32Array(MAX_THREADS);
     this.clocks = new Int32Array(FIRST_EVENTS * threads);
   }
@@ -158,7 +161,7 @@ export class Trail {
     return this.clocks[this.count * this.threads + this.thread[event]] >= event;
   }
 
-  /** What happens before whatever the thread does next: its own past, and the event that let it go on. */
+  /** What happens before whatever the thread does next: its own past, and what let it go on. */
   #startClock(thread: number): void {
     const { clocks, threads, count } = this;
     const own = this.last[thread];
@@ -166,9 +169,7 @@ export class Trail {
     if (own < 0) clocks.fill(NONE, to, to + threads);
     else clocks.copyWithin(to, own * threads, (own + 1) * threads);
     for (let event = count - 1; event > own; event--) {
-      if (!has(this.enables[event], thread)) continue;
-      this.join(event);
-      return;
+      if (has(this.enables[event], thread)) this.join(event);
     }
   }
 
@@ -221,9 +222,9 @@ export class Trail {
     return false;
   }
 
-  /** Whether a thread that spins, or is about to, waits for a change of bytes among these. */
-  watches(thread: number, low: number, high: number): boolean {
-    return this.#watch(this.last[thread], (event) => this.#overlaps(event, low, high));
+  /** Whether a thread that spins after an event of its own waits for a change of bytes among these. */
+  watches(event: number, low: number, high: number): boolean {
+    return this.#watch(event, (earlier) => this.#overlaps(earlier, low, high));
   }
 
   #overlaps(event: number, low: number, high: number): boolean {
