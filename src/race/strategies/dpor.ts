@@ -426,8 +426,9 @@ export class DporStrategy implements Strategy {
     }
     if (alive === 0) return;
     const event = trail.count - 1;
-    const stopped = alive & this.#enabled[event] & ~(1 << trail.thread[event]);
-    this.#disturb(event, stopped);
+    const thread = trail.thread[event];
+    this.#disturb(event, alive & this.#enabled[event] & ~(1 << thread));
+    if (execution.isDone(thread)) trail.enables[event] |= alive & trail.interrupts[thread];
     for (let rest = alive; rest !== 0; rest &= rest - 1) this.#analyseWaiting(execution, lowest(rest));
     if (failed && (alive & ~this.#waiting(execution, alive)) !== 0) this.#missed = true;
   }

@@ -46,8 +46,8 @@ const shapes: [string, ProgramShape][] = [
 describe('dpor reaches everything, once', () => {
   for (const [name, shape] of shapes) {
     test.prop([programOf(shape)], {
-      numRuns: Number(process.env.RUNS ?? 60),
-      seed: Number(process.env.SEED ?? 3),
+      numRuns: RUNS,
+      seed: 3,
     })(name, checkCoverage);
   }
 });
