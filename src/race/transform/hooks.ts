@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { isInstrumented, PACKAGE_SOURCE } from './instrumented.js';
 import { transformedModule } from './load-source.js';
 import { keyOf, withKey } from './race-url.js';
@@ -35,6 +37,8 @@ export function sourceSpecifier(specifier: string, parent: string | undefined): 
 export function resolved<Result extends Resolved>(result: Result, parent: string | undefined): Result {
   const key = keyOf(parent);
   if (key === undefined || !isInstrumented(result.url)) return result;
+  const mayBeScript = result.format !== 'module' && /\.js(?:[?#]|$)/.test(result.url);
+  if (mayBeScript && !hasModuleSyntax(result.url)) return result;
   return { ...result, url: withKey(result.url, key), format: 'module', shortCircuit: true };
 }
 
@@ -43,4 +47,9 @@ export function loaded(url: string): Loaded | undefined {
   const key = keyOf(url);
   if (key === undefined) return undefined;
   return { format: 'module', source: transformedModule(url, key), shortCircuit: true };
+}
+
+/** A file of a package without `type` may be a module all the same; one that is none is left to Node. */
+function hasModuleSyntax(url: string): boolean {
+  return /^\s*(?:import|export)\b/m.test(readFileSync(fileURLToPath(url), 'utf8'));
 }

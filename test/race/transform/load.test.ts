@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -80,6 +80,21 @@ test('a TypeScript scenario and what it imports are transformed, gfp/race is not
     isSameRace: true,
     gfpKernel: 0xd0,
   });
+});
+
+test('modules of other kinds are left to Node', async () => {
+  mkdirSync(join(folder, 'old'));
+  file('old/package.json', '{}');
+  file('old/common.js', 'exports.value = 5;\n');
+  file(
+    'old/esm.js',
+    "import common from './common.js';\nimport data from './data.cjs';\nexport const f = (v) => v[common.value + data];\n",
+  );
+  file('old/data.cjs', 'module.exports = 1;\n');
+  const result = await script(`
+    const { f } = await loadInstrumented(here('old/esm.js'));
+    console.log(JSON.stringify([f([0, 1, 2, 3, 4, 5, 6]), typeof f.$r]));`);
+  expect(result).toEqual([6, 'function']);
 });
 
 test('stacks of errors name the lines of the scenario', async () => {
