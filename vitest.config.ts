@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
+import { gfpRace } from './src/race/transform/vite-plugin.js';
 
 export default defineConfig({
+  // Scenarios that stand in tests: files named *.race.test.ts.
+  plugins: [gfpRace()],
   test: {
     include: ['test/**/*.test.ts'],
     // A test that boots a machine starts many worker threads. A process per test file keeps a crash, a leak or a

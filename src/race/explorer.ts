@@ -86,6 +86,7 @@ export class Explorer {
     this.executor.recorder = recorder;
     const { failure } = this.replay(schedule);
     this.executor.recorder = null;
+    recorder.end();
     if (failure === null) return undefined;
     const { name, threads } = this.program;
     return {

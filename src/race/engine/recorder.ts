@@ -49,7 +49,7 @@ export class Recorder {
       note: '',
       site: siteOf(t.site),
       calls: t.calls,
-      shared: kind === OP_LOCAL || this.#executor.tags.isShared(t.address >>> 2),
+      shared: true,
     });
     this.#open = t;
     this.#view = t.view;
@@ -67,6 +67,33 @@ export class Recorder {
     }
     event.note = noteOf(event.kind, t);
   }
+
+  /** The execution is over: marks the operations on memory that one thread alone has used, or all have only read. */
+  end(): void {
+    this.finishEvent();
+    const users = new Map<number, number>();
+    for (const event of this.events) {
+      const use = (1 << event.thread) | (event.kind === OP_READ ? 0 : WRITTEN);
+      for (const word of wordsOf(event)) users.set(word, (users.get(word) ?? 0) | use);
+    }
+    for (const event of this.events) {
+      event.shared = event.size === 0 || wordsOf(event).some((word) => isShared(users.get(word) ?? 0));
+    }
+  }
+}
+
+/** A bit that no thread has. */
+const WRITTEN = 1 << 30;
+
+function isShared(use: number): boolean {
+  const threads = use & ~WRITTEN;
+  return threads !== use && (threads & (threads - 1)) !== 0;
+}
+
+function wordsOf({ address, size }: TraceEvent): number[] {
+  const words: number[] = [];
+  for (let word = address >>> 2; word < (address + size + 3) >>> 2; word++) words.push(word);
+  return words;
 }
 
 function noteOf(kind: number, t: SimThread): string {

@@ -42,12 +42,6 @@ export class SharedTags {
     return false;
   }
 
-  /** Whether the word is known to be shared; for reports also if that became known just now. */
-  isShared(word: number): boolean {
-    const tag = (this.#chunks.at(word >>> CHUNK_SHIFT) ?? NO_CHUNK)[word & (CHUNK_WORDS - 1)] ?? 0;
-    return (tag & SHARED) === SHARED;
-  }
-
   /** Makes the words that were found to be shared scheduling points. Between executions. */
   promote(): void {
     for (const word of this.#fresh) this.#chunks[word >>> CHUNK_SHIFT][word & (CHUNK_WORDS - 1)] |= POINT;
