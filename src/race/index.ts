@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { loadScenarios } from './campaign/load-scenarios.js';
 export { explore, type Exploration, type ExploreOptions } from './explore.js';
 export {
   FAILURE_KINDS,

@@ -59,9 +59,13 @@ export const awaitWord = def(
   },
 );
 
-/** The running thread has taken a lock without waiting for it. */
-export function noteTaken(word: number): void {
-  runningExecutor().noteTaken(word);
+/**
+ * The running thread has taken a lock by an atomic operation of its own.
+ *
+ * @param waits it would have waited for it: that counts for the order of locks
+ */
+export function noteTaken(word: number, waits: boolean): void {
+  runningExecutor().noteTaken(word, waits);
 }
 
 /** Releases a lock that {@link acquireWord} took. */

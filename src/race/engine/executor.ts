@@ -241,9 +241,12 @@ export class Executor extends Scheduler {
     return this.access(t, true);
   }
 
-  /** The running thread has taken a lock without waiting. */
-  noteTaken(word: number): void {
-    if (this.current !== null) this.locks.acquireByTrying(this.current.id, word * 4);
+  /** The running thread has taken a lock by an operation of its own; `waits`: it would have waited for it. */
+  noteTaken(word: number, waits: boolean): void {
+    const t = this.current;
+    if (t === null) return;
+    if (waits) this.noteLocked(t, word * 4);
+    else this.locks.acquireByTrying(t.id, word * 4);
   }
 
   /** A spinning thread can only go on when the word changes: blocks if it has looked in vain twice. */

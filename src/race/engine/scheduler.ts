@@ -395,8 +395,12 @@ export abstract class Scheduler extends Booking {
     this.dirty = true;
     t.spin.noteWrite(word, before);
     this.happensBefore.readWrite(t.id, t.address, 4, t.site, this.steps);
-    if (!t.exclusive) return;
-    const cycle = this.locks.acquire(t.id, t.address, t.site);
+    if (t.exclusive) this.noteLocked(t, t.address);
+  }
+
+  /** The thread has a lock for which it would have waited: is that in order? */
+  protected noteLocked(t: SimThread, lock: number): void {
+    const cycle = this.locks.acquire(t.id, lock, t.site);
     if (cycle === undefined || !this.limits.detectLockOrder || this.inversion !== null) return;
     const steps = cycle.map(
       (edge) =>
@@ -404,7 +408,7 @@ export abstract class Scheduler extends Booking {
     );
     this.inversion = {
       kind: 'lock-order',
-      message: `${t.name} takes ${this.pendingName(t)} in another order than before: a deadlock is possible`,
+      message: `${t.name} takes ${this.nameOf(lock, 4, null)} in another order than before: a deadlock is possible`,
       thread: t.id,
       step: this.steps - 1,
       details: [{ heading: 'The orders that do not go together', lines: steps }],
