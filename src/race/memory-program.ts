@@ -37,7 +37,7 @@ export class MemoryProgram implements Program {
     this.limits = limitsOf(scenario);
     const bytes = Math.max(1, Math.ceil(scenario.memory / ROUND_BYTES)) * ROUND_BYTES;
     this.#buffer = new SharedArrayBuffer(bytes);
-    this.memory = new AddressMap(this.#buffer);
+    this.memory = new AddressMap(new Int32Array(this.#buffer));
     this.#twins = scenario.threads.map((f, i) => twin(scenario.name, `threads[${i}]`, f));
     this.threads = scenario.threads.map((_, i) => new SimThread(i, `thread ${i}`));
     const { invariant } = scenario;
@@ -46,7 +46,7 @@ export class MemoryProgram implements Program {
 
   attach(executor: Executor): void {
     this.#history = new History(executor);
-    this.#m = sharedMemory(this.#buffer, executor, this.#history);
+    this.#m = sharedMemory(this.#buffer, this.memory.main, executor, this.#history);
   }
 
   begin(): void {
@@ -83,8 +83,12 @@ function check({ name, memory, threads }: MemoryScenario): void {
 }
 
 /** The `m` of a scenario's functions. */
-function sharedMemory(buffer: SharedArrayBuffer, executor: Executor, history: History): SharedMemory {
-  const i32 = new Int32Array(buffer);
+function sharedMemory(
+  buffer: SharedArrayBuffer,
+  i32: Int32Array,
+  executor: Executor,
+  history: History,
+): SharedMemory {
   return {
     buffer,
     i32,

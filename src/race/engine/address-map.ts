@@ -48,9 +48,14 @@ export class AddressMap {
   readonly #ranges: SharedRange[] = [];
   readonly #views = new WeakMap<ArrayBufferView, ViewInfo | null>();
   #end = 0;
+  // Most accesses are to the view of the access before.
+  #lastView: unknown = null;
+  #lastInfo: ViewInfo | null = null;
 
-  constructor(buffer: SharedArrayBuffer) {
-    this.main = this.#addRange(buffer).i32;
+  /** @param main all words of the first buffer, as the program itself sees them: so that its accesses are recognised */
+  constructor(main: Int32Array<SharedArrayBuffer>) {
+    this.#addRange(main.buffer);
+    this.main = main;
   }
 
   /** First address behind all that is known. */
@@ -60,7 +65,15 @@ export class AddressMap {
 
   /** How a value maps to addresses, or null when it is no view of shared memory. */
   infoOf(value: unknown): ViewInfo | null {
+    if (value === this.#lastView) return this.#lastInfo;
     if (!ArrayBuffer.isView(value)) return null;
+    const info = this.#lookUp(value);
+    this.#lastView = value;
+    this.#lastInfo = info;
+    return info;
+  }
+
+  #lookUp(value: ArrayBufferView): ViewInfo | null {
     const known = this.#views.get(value);
     if (known !== undefined) return known;
     const info = this.#describe(value);

@@ -11,7 +11,7 @@ export abstract class Booking extends ExecutionState {
     this.mix(t, value);
     if (t.spin.isInLoop) this.noteRead(t);
     this.watcher?.access(t, t.address, t.size, ACCESS_READS, 0);
-    if (!t.detect || !this.limits.detectRaces) return;
+    if (!t.detect || !this.detectsRaces) return;
     const race = this.happensBefore.read(t.id, t.address, t.size, t.mode, t.site, this.steps);
     if (race !== undefined) this.reportRace(t, race, 'reads');
   }
@@ -30,14 +30,13 @@ export abstract class Booking extends ExecutionState {
     const after = t.kind === OP_WRITE ? t.a : t.kind === OP_CAS ? t.b : resultOf(t.op, before, t.a);
     this.mix(t, after);
     if (t.kind !== OP_WRITE && t.spin.isInLoop) this.noteRead(t);
-    if (after !== before) this.noteChange(t);
     this.dirty = true;
-    this.noteUndo(t);
+    this.noteWrite(t, after !== before);
     if (this.watcher !== null) {
       const how = t.kind === OP_WRITE ? ACCESS_WRITES : ACCESS_READS | ACCESS_WRITES;
       this.watcher.access(t, t.address, t.size, how, typeof after === 'bigint' ? 0 : after);
     }
-    if (!t.detect || !this.limits.detectRaces) return;
+    if (!t.detect || !this.detectsRaces) return;
     const race =
       t.kind === OP_WRITE
         ? this.happensBefore.write(t.id, t.address, t.size, t.mode, t.site, this.steps)
@@ -45,21 +44,22 @@ export abstract class Booking extends ExecutionState {
     if (race !== undefined) this.reportRace(t, race, 'writes');
   }
 
-  protected noteChange(t: SimThread): void {
+  /** Remembers what is about to be overwritten. */
+  protected noteWrite(t: SimThread, changes: boolean): void {
     const word = t.address >>> 2;
-    if (t.size <= 4) t.spin.noteWrite(word, this.memory.wordAt(word));
-    else t.spin.noteLargeWrite();
+    if ((t.address & 3) + t.size > 4) {
+      this.undo.noteRange(t.address, t.size);
+      if (changes) t.spin.noteLargeWrite();
+      return;
+    }
+    const before = this.memory.wordAt(word);
+    this.undo.note(word, before);
+    if (changes) t.spin.noteWrite(word, before);
   }
 
   protected noteRead(t: SimThread): void {
     const word = t.address >>> 2;
     t.spin.noteRead(word, this.memory.wordAt(word));
-  }
-
-  protected noteUndo(t: SimThread): void {
-    const word = t.address >>> 2;
-    if (t.size <= 4 && (t.address & 3) + t.size <= 4) this.undo.note(word, this.memory.wordAt(word));
-    else this.undo.noteRange(t.address, t.size);
   }
 
   protected performRangeWrite(t: SimThread): void {
@@ -70,7 +70,7 @@ export abstract class Booking extends ExecutionState {
     this.undo.noteRange(to, size);
     if (t.kind === OP_RMW) this.watcher?.access(t, from, size, ACCESS_READS, 0);
     this.watcher?.access(t, to, size, ACCESS_WRITES, 0);
-    if (!t.detect || !this.limits.detectRaces) return;
+    if (!t.detect || !this.detectsRaces) return;
     const { happensBefore: hb } = this;
     const race =
       (t.kind === OP_RMW ? hb.read(t.id, from, size, t.mode, t.site, this.steps) : undefined) ??

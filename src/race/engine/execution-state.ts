@@ -60,6 +60,8 @@ export abstract class ExecutionState implements ExecutionView {
   /** The running thread; null while none runs. */
   current: SimThread | null = null;
   protected readonly i32: Int32Array;
+  protected readonly maxSteps: number;
+  protected readonly detectsRaces: boolean;
   /** An operation has written since the invariant was checked. */
   protected dirty = false;
 
@@ -69,6 +71,8 @@ export abstract class ExecutionState implements ExecutionView {
     this.undo = new UndoLog(memory);
     this.happensBefore = new HappensBefore(memory.end);
     this.i32 = memory.main;
+    this.maxSteps = limits.maxSteps;
+    this.detectsRaces = limits.detectRaces;
   }
 
   // What strategies see.

@@ -245,7 +245,7 @@ export abstract class Scheduler extends Booking {
   }
 
   protected perform(t: SimThread): void {
-    if (++this.steps > this.limits.maxSteps) {
+    if (++this.steps > this.maxSteps) {
       this.fail('livelock', `the execution does not end within ${this.limits.maxSteps} operations`, t.id);
       return;
     }
@@ -311,13 +311,18 @@ export abstract class Scheduler extends Booking {
 
   protected performWait(t: SimThread): void {
     this.watcher?.access(t, t.address, t.size, ACCESS_READS, 0);
-    this.happensBefore.visitWaiters(t.id, t.address);
-    const race = this.happensBefore.read(t.id, t.address, t.size, MODE_ATOMIC, t.site, this.steps);
-    if (race !== undefined && this.limits.detectRaces) this.reportRace(t, race, 'reads');
+    if (this.detectsRaces) this.orderWait(t);
     t.result = this.valueAt(t) !== t.a ? 'not-equal' : t.timeout === 0 ? 'timed-out' : 'ok';
     if (t.result !== 'ok') return;
     if (t.isAsync) this.waitAside(t);
     else this.fallAsleep(t, this.time + t.timeout);
+  }
+
+  /** A thread looks at the word on which it may sleep: to the race detector an atomic load, and a visit of the sleepers. */
+  protected orderWait(t: SimThread): void {
+    this.happensBefore.visitWaiters(t.id, t.address);
+    const race = this.happensBefore.read(t.id, t.address, t.size, MODE_ATOMIC, t.site, this.steps);
+    if (race !== undefined) this.reportRace(t, race, 'reads');
   }
 
   protected fallAsleep(t: SimThread, deadline: number): void {
@@ -394,7 +399,7 @@ export abstract class Scheduler extends Booking {
     this.becomeRunnable(t);
     this.dirty = true;
     t.spin.noteWrite(word, before);
-    this.happensBefore.readWrite(t.id, t.address, 4, t.site, this.steps);
+    if (this.detectsRaces) this.happensBefore.readWrite(t.id, t.address, 4, t.site, this.steps);
     if (t.exclusive) this.noteLocked(t, t.address);
   }
 
@@ -417,8 +422,8 @@ export abstract class Scheduler extends Booking {
 
   protected performRelease(t: SimThread): void {
     const word = t.address >>> 2;
-    const owner = this.locks.ownerOf(t.address);
-    if (owner !== t.id) {
+    if (!this.locks.release(t.id, t.address)) {
+      const owner = this.locks.ownerOf(t.address);
       const holder = owner < 0 ? 'nobody has' : `${this.sims[owner].name} has`;
       this.fail(
         'unlock-not-owner',
@@ -433,8 +438,7 @@ export abstract class Scheduler extends Booking {
     this.memory.setWord(word, before - Number(t.a));
     this.dirty = true;
     t.spin.noteWrite(word, before);
-    this.locks.release(t.id, t.address);
-    this.happensBefore.readWrite(t.id, t.address, 4, t.site, this.steps);
+    if (this.detectsRaces) this.happensBefore.readWrite(t.id, t.address, 4, t.site, this.steps);
   }
 
   protected checkInvariant(): void {

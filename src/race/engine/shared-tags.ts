@@ -18,16 +18,16 @@ const NO_CHUNK = new Uint8Array(0);
 
 export class SharedTags {
   readonly #chunks: Uint8Array[] = [];
+  /** The chunk that was used last, and its number: most accesses are near one another. */
+  #chunk: Uint8Array = NO_CHUNK;
+  #index = -1;
   readonly #fresh: number[] = [];
   #grown = false;
 
   /** Notes a use of a word; whether the word is a scheduling point. */
   use(word: number, thread: number, writes: boolean): boolean {
     const index = word >>> CHUNK_SHIFT;
-    const chunk =
-      index < this.#chunks.length && this.#chunks[index].length > 0
-        ? this.#chunks[index]
-        : this.#addChunk(index);
+    const chunk = index === this.#index ? this.#chunk : this.#chunkOf(index);
     const at = word & (CHUNK_WORDS - 1);
     const tag = chunk[at];
     if (tag >= POINT) return true;
@@ -56,10 +56,11 @@ export class SharedTags {
     return grown;
   }
 
-  #addChunk(index: number): Uint8Array {
-    for (let i = this.#chunks.length; i <= index; i++) this.#chunks.push(NO_CHUNK);
-    const chunk = this.#chunks[index].length === 0 ? new Uint8Array(CHUNK_WORDS) : this.#chunks[index];
-    this.#chunks[index] = chunk;
-    return chunk;
+  #chunkOf(index: number): Uint8Array {
+    while (this.#chunks.length <= index) this.#chunks.push(NO_CHUNK);
+    if (this.#chunks[index].length === 0) this.#chunks[index] = new Uint8Array(CHUNK_WORDS);
+    this.#chunk = this.#chunks[index];
+    this.#index = index;
+    return this.#chunk;
   }
 }

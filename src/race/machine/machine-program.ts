@@ -56,7 +56,7 @@ class MachineProgram implements Program {
     const hardware = loadHardware(scenario.machine);
     this.#image = MemoryImage.create(imageBytes(hardware));
     writeFirmware(this.#image, hardware);
-    this.memory = new AddressMap(this.#image.buffer);
+    this.memory = new AddressMap(this.#image.i32 as Int32Array<SharedArrayBuffer>);
     this.#cpus = bootCpus(kernel, this.#image, hardware, {
       now: () => (this.#isAttached ? this.#executor.time : 0),
       report: (text) => this.#reported(text),
