@@ -4,10 +4,9 @@ import { explore, type ExploreOptions } from '../explore.js';
 import { RaceUsageError } from '../race-error.js';
 import { TokenError } from '../report/token.js';
 import type { ExploreResult } from '../result.js';
-import type { Scenario } from '../scenario.js';
 import { StrategyNameError } from '../strategies/index.js';
 import { TransformError } from '../transform/transform-error.js';
-import { loadScenarios } from './load-scenarios.js';
+import { loadScenario, loadScenarios } from './load-scenarios.js';
 import { Pulse, withBeats } from './pulse.js';
 
 /** How a scenario is explored, in a form that can be sent to a thread. */
@@ -34,21 +33,20 @@ export type UnitAnswer =
   /** The scenario failed in a way that no scenario may. */
   | { readonly kind: 'crashed'; readonly message: string };
 
-/** What this thread has loaded, by file: many units are about the same scenarios. */
-const loaded = new Map<string, Promise<readonly Scenario[]>>();
-
 /** Does a unit of work on this thread. Never rejects. */
 export async function runUnit(unit: Unit): Promise<UnitAnswer> {
   const pulse = new Pulse(unit.pulse);
   if (pulse.stopped) return { kind: 'stopped' };
   pulse.start();
   try {
-    const scenarios = await scenariosOf(unit.file);
-    pulse.beat();
-    if (unit.explore === undefined) return { kind: 'names', names: scenarios.map(({ name }) => name) };
+    const file = unit.file.startsWith('file:') ? new URL(unit.file) : unit.file;
+    if (unit.explore === undefined) {
+      const scenarios = await loadScenarios(file);
+      return { kind: 'names', names: scenarios.map(({ name }) => name) };
+    }
     const { options, scenario: wanted } = unit.explore;
-    const scenario = scenarios.find(({ name }) => name === wanted);
-    if (scenario === undefined) throw new RaceUsageError(`${unit.file} has no scenario '${wanted}'`);
+    const scenario = await loadScenario(file, wanted);
+    pulse.beat();
     const exploration = await explore(withBeats(scenario, pulse), {
       ...options,
       onTurn: (executions) => {
@@ -62,14 +60,6 @@ export async function runUnit(unit: Unit): Promise<UnitAnswer> {
     if (isUsage(error)) return { kind: 'refused', message: error.message };
     return { kind: 'crashed', message: messageWithPlace(error) };
   }
-}
-
-function scenariosOf(file: string): Promise<readonly Scenario[]> {
-  const known = loaded.get(file);
-  if (known !== undefined) return known;
-  const loading = loadScenarios(file.startsWith('file:') ? new URL(file) : file);
-  loaded.set(file, loading);
-  return loading;
 }
 
 /** What was thrown, and where: a crash has no report that would say it. */
