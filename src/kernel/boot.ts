@@ -30,6 +30,8 @@ import { free_all_bootmem } from './mm/bootmem-hand-over.js';
 import { bootWords, free_area_init_nodes } from './mm/free-area-init.js';
 import { pageOf, PAGE, PG_reserved } from './mm/page.js';
 import { __free_page } from './mm/page-alloc.js';
+import { percpu_counter_startup } from './mm/percpu-counter.js';
+import { percpu_init, PERCPU_WORDS } from './mm/percpu.js';
 import { init_per_zone_pages_min, refresh_zone_stat_thresholds, setup_pagesets } from './mm/zone-setup.js';
 import { PAGESET_STRIDE, populatedZones } from './mm/zone.js';
 import { build_all_zonelists, nearestMemoryNode, ZONELIST_ORDERS, zonelistWords } from './mm/zonelist.js';
@@ -154,15 +156,17 @@ function lowMemory(k: Kernel, hardware: Hardware, nid: number): MemoryRange[] {
 function setup_per_cpu_areas(k: Kernel, hardware: Hardware): void {
   const zones = populatedZones(k).length;
   const bindWords = alignUp(2 * zonelistWords(hardware.nodes), CACHE_LINE_WORDS);
-  const perCpu = CPU_AREA.words + bindWords + zones * PAGESET_STRIDE;
+  const perCpu = PERCPU_WORDS + bindWords + zones * PAGESET_STRIDE;
   for (let cpu = 0; cpu < hardware.cpuNodes.length; cpu++) {
     const area = bootWords(k, nearestMemoryNode(k, hardware.cpuNodes[cpu] ?? 0), perCpu);
     if (cpu === 0) k.moveBootArea(area);
     k.i32[KERNEL.cpu_area + cpu] = area;
-    k.i32[area + CPU_AREA.at.bind_zonelist] = area + CPU_AREA.words;
+    k.i32[area + CPU_AREA.at.bind_zonelist] = area + PERCPU_WORDS;
     initTask(k, area, `swapper/${cpu}`);
-    setup_pagesets(k, cpu, area + CPU_AREA.words + bindWords);
+    setup_pagesets(k, cpu, area + PERCPU_WORDS + bindWords);
   }
+  percpu_init(k);
+  percpu_counter_startup(k);
   const console = bootWords(k, 0, CPU_AREA.words);
   k.i32[KERNEL.cpu_area + hardware.cpuNodes.length] = console;
   initTask(k, console, 'console');

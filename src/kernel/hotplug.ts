@@ -12,6 +12,7 @@ import { resetTask } from './core/task.js';
 import { dropCall } from './cpu/smp-call.js';
 import { repairPageSets } from './mm/page-set-repair.js';
 import { drain_local_pages } from './mm/page-sets.js';
+import { percpu_counters_fold } from './mm/percpu-counter.js';
 import { fold_cpu } from './mm/vmstat-refresh.js';
 
 /**
@@ -20,7 +21,7 @@ import { fold_cpu } from './mm/vmstat-refresh.js';
  */
 
 /**
- * Takes a CPU down: its page lists go back, its statistics are folded, and it is sent no more interrupts.
+ * Takes a CPU down: its page lists go back, its statistics and counters are folded, and it is sent no more interrupts.
  *
  * @throws WaitGivenUp when it must be done again
  */
@@ -28,6 +29,7 @@ export function takeCpuDown(k: Cpu, cpu: number): void {
   const gone = k.as(cpu);
   drain_local_pages(gone);
   fold_cpu(gone);
+  percpu_counters_fold(gone);
   setCpuState(k, cpu, CPU_OFFLINE);
   printk(k, `CPU ${cpu} is now offline`);
 }

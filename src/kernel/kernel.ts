@@ -4,7 +4,7 @@ import { BUG } from './core/bug.js';
 import type { Platform } from './core/platform.js';
 import { FIRST_MODULE_SYMBOL, SYM_DRAIN_LOCAL_PAGES, SYM_REFRESH_CPU_VM_STATS } from './core/symbols.js';
 import { moduleSymbolText } from './cpu/module-symbols.js';
-import { MemoryFace } from './face/memory-face.js';
+import { PercpuFace } from './face/percpu-face.js';
 import { readFirmware } from './firmware.js';
 import { readFile } from './fs/read-file.js';
 import { drain_local_pages } from './mm/page-sets.js';
@@ -17,7 +17,7 @@ import { refresh_cpu_vm_stats } from './mm/vmstat-refresh.js';
  *
  * One instance per thread and CPU. It holds only views and constants; all state is in the image.
  */
-export class Kernel extends MemoryFace {
+export class Kernel extends PercpuFace {
   private readonly others: Kernel[] = [];
 
   /**

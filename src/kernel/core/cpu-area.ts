@@ -1,5 +1,12 @@
 import { array, bytes, double, lineStart, struct, word } from '../../image/struct.js';
-import { COMM_BYTES, MAX_LOCKS_HELD, MAX_NUMNODES, NODEMASK_WORDS, ZONE_MODIFIER_SETS } from './limits.js';
+import {
+  COMM_BYTES,
+  MAX_LOCKS_HELD,
+  MAX_NUMNODES,
+  MAX_PERCPU_CHUNKS,
+  NODEMASK_WORDS,
+  ZONE_MODIFIER_SETS,
+} from './limits.js';
 
 /**
  * The area of one CPU, in memory of its node. The first line is where CPUs meet; everything behind it belongs to
@@ -52,6 +59,13 @@ export const CPU_AREA = struct('cpu_area', {
   /** Cpuset of the running task: its allowed nodes, and those of the nearest exclusive ancestor. */
   mems_allowed: array(word, NODEMASK_WORDS),
   mems_exclusive: array(word, NODEMASK_WORDS),
+  /** 1 while the running task may go on on another CPU: what `smp_processor_id` warns about. 0: it is bound to this one. */
+  task_migrates: word,
+  /**
+   * Word index of this CPU's copy of each chunk of dynamic per-CPU memory; 0: there is none. Written under percpu_lock.
+   * Who has a variable of a chunk reads it without: the word does not change before that variable is freed.
+   */
+  percpu_chunks: array(word, MAX_PERCPU_CHUNKS),
   pid: word,
   comm: bytes(COMM_BYTES),
   /** Seed of the might_sleep and printk rate limits: time of the last report, in milliseconds. */

@@ -27,6 +27,18 @@ export class WaitGivenUp extends Error {
   override name = 'WaitGivenUp';
 }
 
+/** A module could not be loaded: what it needs is not there. `errno` says why, as `insmod` would. */
+export class ModuleLoadError extends Error {
+  override name = 'ModuleLoadError';
+  /** Negative: -ENOMEM, -ENOENT. */
+  readonly errno: number;
+
+  constructor(message: string, errno: number) {
+    super(message);
+    this.errno = errno;
+  }
+}
+
 /** The machine was halted while this function ran. */
 export class MachineHalted extends Error {
   override name = 'MachineHalted';

@@ -9,10 +9,23 @@ import {
   MAX_LOCK_CLASSES,
   MAX_MODULE_SYMBOLS,
   MAX_NUMNODES,
+  MAX_PERCPU_CHUNKS,
+  MAX_PERCPU_VARS,
   MODULE_SYMBOL_BYTES,
   NODEMASK_WORDS,
   NR_CPUS,
 } from './limits.js';
+
+/** A static per-CPU variable that is known by its name. */
+export const PERCPU_VAR = struct('percpu_var', {
+  /** Number of its name (`per_cpu__x`, of its module) among the module symbols. */
+  symbol: word,
+  /** Words from the beginning of a CPU's area. */
+  offset: word,
+  words: word,
+  /** PERCPU_EXPORTED, PERCPU_EXPORTED_GPL or 0. */
+  exported: word,
+});
 
 /**
  * The kernel's static data: what a real kernel has in .data and .bss. It lies where the kernel image lies, at
@@ -113,6 +126,24 @@ const KERNEL_DATA = struct('kernel', {
   symbol_lock: word,
   nr_module_symbols: word,
   module_symbols: array(bytes(MODULE_SYMBOL_BYTES), MAX_MODULE_SYMBOLS),
+
+  percpuStart: lineStart,
+  /**
+   * Per-CPU variables: the static ones by name, how their area is divided (see `mm/percpu-blocks.ts`), and word indices
+   * of the same for each chunk of dynamic memory, 0 where there is none. All under percpu_lock, interrupts off.
+   */
+  percpu_lock: array(word, 2),
+  nr_percpu_vars: word,
+  percpu_vars: array(PERCPU_VAR, MAX_PERCPU_VARS),
+  percpu_blocks: array(word, 2 * MAX_PERCPU_VARS + 4),
+  percpu_chunk_blocks: array(word, MAX_PERCPU_CHUNKS),
+  /** All percpu_counters, a list_head, for CPUs that go away. Under percpu_counters_lock. */
+  percpu_counters_lock: array(word, 2),
+  percpu_counters: array(word, 2),
+  /** FBC_BATCH. Constant after boot. */
+  fbc_batch: word,
+  /** Class of the locks of all percpu_counters. Constant after boot. */
+  percpu_counter_class: word,
 
   lockdepStart: lineStart,
   /** Lock classes: their names, and the orders in which they were taken. Changed under lockdep_lock. */

@@ -6,6 +6,15 @@ export const NR_CPUS = 256;
 export const MAX_NUMNODES = 64;
 /** Combinations of the four zone modifiers of an allocation mask. */
 export const ZONE_MODIFIER_SETS = 16;
+/**
+ * Bytes of the static per-CPU area of a CPU: the kernel's own variables, and behind them those of modules. As up to
+ * 2.6.20 on i386; later kernels add 8192 bytes for modules to what the kernel itself has.
+ */
+export const PERCPU_ENOUGH_ROOM = 32768;
+/** Static per-CPU variables that modules and the kernel can define by name. */
+export const MAX_PERCPU_VARS = 128;
+/** Chunks of dynamic per-CPU memory; see `mm/percpu-alloc.ts`. */
+export const MAX_PERCPU_CHUNKS = 16;
 /** Words of a CPU or node bit map. */
 export const CPUMASK_WORDS = NR_CPUS / 32;
 export const NODEMASK_WORDS = MAX_NUMNODES / 32;

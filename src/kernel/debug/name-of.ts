@@ -2,6 +2,8 @@ import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
 import { KERNEL, kernelDataName } from '../core/kernel-data.js';
 import { PAGE } from '../mm/page.js';
+import { percpuName, PERCPU_WORDS } from '../mm/percpu.js';
+import { percpuPointerAt } from '../mm/percpu-alloc.js';
 import {
   NODE_DATA,
   PAGESET_STRIDE,
@@ -24,6 +26,7 @@ export function nameOf(k: Cpu, index: number): string {
     kernelDataName(index) ??
     nodeWordName(k, index) ??
     cpuWordName(k, index) ??
+    percpuWordName(k, index) ??
     pagesetWordName(k, index) ??
     pageWordName(k, index) ??
     memoryName(k, index)
@@ -48,6 +51,18 @@ function cpuWordName(k: Cpu, index: number): string | undefined {
     if (area !== 0 && index >= area && index < area + CPU_AREA.words) {
       return `cpu ${cpu}, ${CPU_AREA.nameAt(index - area).slice(1)}`;
     }
+  }
+  return undefined;
+}
+
+function percpuWordName(k: Cpu, index: number): string | undefined {
+  for (let cpu = 0; cpu < k.i32[KERNEL.nr_cpus]; cpu++) {
+    const area = k.i32[KERNEL.cpu_area + cpu];
+    if (area !== 0 && index >= area && index < area + PERCPU_WORDS) {
+      return `cpu ${cpu}, ${percpuName(k, index - area) ?? `per-CPU area[${index - area}]`}`;
+    }
+    const pointer = area === 0 ? 0 : percpuPointerAt(k, area, index);
+    if (pointer !== 0) return `cpu ${cpu}, dynamic per-CPU memory ${pointer}`;
   }
   return undefined;
 }
