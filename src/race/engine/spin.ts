@@ -12,9 +12,9 @@ const SPIN_ROUNDS = 1;
 /** The same for a loop that counts: more than any bounded spin that is meant. */
 const COUNTING_ROUNDS = 64;
 /** Words that a round may read; one that reads more is no spin loop. */
-const MAX_WATCHED = 32;
+const MAX_WATCHED = 96;
 /** Reads that are remembered; two rounds must fit. */
-const LOG_SIZE = 128;
+const LOG_SIZE = 256;
 const LOG_MASK = LOG_SIZE - 1;
 /** Loops around one another. */
 const MAX_NESTING = 64;
@@ -118,13 +118,14 @@ export class SpinWatch {
       return false;
     }
     this.#depth = depth + 1;
-    const alike = this.#sameReads(depth) && !this.#hasChangedSince(this.#writesThen[depth], memory);
+    const writes = this.#writesThen[depth];
+    const alike = this.#sameReads(depth) && !this.#hasChangedSince(writes, memory);
     this.#alike[depth] = alike ? this.#alike[depth] + 1 : 0;
     this.#lastStart[depth] = this.#roundStart[depth];
     this.#roundStart[depth] = this.#reads;
     this.#writesThen[depth] = this.#writes;
     if (this.#alike[depth] < (counting ? COUNTING_ROUNDS : SPIN_ROUNDS)) return false;
-    this.#watch(this.#lastStart[depth]);
+    this.#watch(this.#lastStart[depth], writes);
     return true;
   }
 
@@ -169,12 +170,24 @@ export class SpinWatch {
     return false;
   }
 
-  #watch(start: number): void {
+  /** Waits for a change of what was read from number `start` on; the writes since number `writes` changed nothing. */
+  #watch(start: number, writes: number): void {
     this.#watched = this.#reads - start;
     for (let i = 0; i < this.#watched; i++) {
-      this.#watchedWords[i] = this.#words[(start + i) & LOG_MASK];
-      this.#watchedValues[i] = this.#values[(start + i) & LOG_MASK];
+      const at = (start + i) & LOG_MASK;
+      const word = this.#words[at];
+      this.#watchedWords[i] = word;
+      // What it read between two writes of its own is not there any more.
+      const write = this.#firstWrite(word, writes);
+      this.#watchedValues[i] = write < 0 ? this.#values[at] : this.#oldValues[write];
     }
+  }
+
+  /** Where the first write of a word since number `start` is noted; -1 if there was none. */
+  #firstWrite(word: number, start: number): number {
+    for (let i = start; i < this.#writes; i++)
+      if (this.#writtenWords[i & LOG_MASK] === word) return i & LOG_MASK;
+    return -1;
   }
 
   /**
