@@ -36,8 +36,8 @@ describe('the README', () => {
 
   it('has an example that does what it says', async () => {
     const blocks = [...readme.matchAll(/^```js\n\/\/ (\S+)\n([^]*?)^```$/gm)];
-    expect(blocks.map(([, name]) => name)).toEqual(['work.mjs', 'main.mjs']);
-    const lines = blocks.map(([, , text]) => text.trim().split('\n').length);
+    expect(blocks.map(([, name]) => name)).toEqual(['work.mjs', 'main.mjs', 'counter.mjs']);
+    const lines = blocks.slice(0, 2).map(([, , text]) => text.trim().split('\n').length);
     expect(lines.reduce((sum, count) => sum + count)).toBeLessThanOrEqual(15);
     for (const [, name, text] of blocks) writeFileSync(join(folder, name), text);
     const { code, stdout, stderr } = await node('main.mjs', [], folder);
@@ -45,6 +45,22 @@ describe('the README', () => {
     expect(stdout).toContain('CPU 3 of node 1: 10000 rounds\n');
     expect(stdout).toMatch(/^Node 1, zone +DMA32 /m);
     expect(stdout).toMatch(/^0 violations$/m);
+  });
+
+  it('shows the report that the explorer prints for its example', async () => {
+    const example = /^```js\n(\/\/ counter\.mjs\n[^]*?)^```$/m.exec(readme)?.[1] ?? '';
+    const report = /^```text\n(FAIL {2}two increments[^]*?)^```$/m.exec(readme)?.[1] ?? '';
+    writeFileSync(join(folder, 'counter.mjs'), example);
+    const { code, stdout, stderr } = await gfp('check', join(folder, 'counter.mjs'));
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+    // There it is run in the folder of the file; the table is as wide as its paths.
+    const plain = (text: string) =>
+      text
+        .replaceAll(/\S*counter\.mjs/g, 'counter.mjs')
+        .replaceAll(/ +/g, ' ')
+        .replaceAll(/-{3,}/g, '---');
+    for (const line of report.trim().split('\n'))
+      if (line !== '...') expect(plain(stdout)).toContain(plain(line));
   });
 
   it('shows a configuration that boots', async () => {

@@ -1,6 +1,6 @@
 import type { Executor } from './executor.js';
 import type { TraceEvent } from './failure.js';
-import { OP_CAS, OP_LOCAL, OP_NOTIFY, OP_READ, OP_RELEASE, OP_TIMEOUT, OP_WAIT } from './op.js';
+import { OP_CAS, OP_LOCAL, OP_NOTIFY, OP_READ, OP_RELEASE, OP_TIMEOUT, OP_WAIT, OP_WRITE } from './op.js';
 import { siteOf } from './sites.js';
 import { callsOf } from './stack.js';
 import type { SharedView, SimThread } from './thread.js';
@@ -45,7 +45,7 @@ export class Recorder {
       size: t.size,
       name: kind === OP_LOCAL ? '' : this.#executor.nameOf(t.address, t.size, memory.infoOf(t.view)),
       before,
-      after: before,
+      after: kind === OP_WRITE && before !== undefined ? t.a : before,
       note: '',
       site: siteOf(t.site),
       calls: t.calls,
@@ -62,7 +62,9 @@ export class Recorder {
     const event = this.events.at(-1);
     if (t === null || event === undefined) return;
     this.#open = null;
-    if (event.kind !== OP_READ && event.before !== undefined && this.#view !== null) {
+    // The operation that fails has no effect any more; what it meant to write is shown all the same.
+    const isFailing = this.#executor.failure?.step === event.step;
+    if (!isFailing && event.kind !== OP_READ && event.before !== undefined && this.#view !== null) {
       event.after = this.#view[this.#index];
     }
     event.note = noteOf(event.kind, t);
