@@ -46,6 +46,8 @@ export interface DebugSwitches {
   readonly vm: boolean;
   /** A lock held longer than this is reported. Milliseconds. */
   readonly lockHoldLimitMs: number;
+  /** A CPU that runs and does not poll for longer than this is reported. Milliseconds; default 10,000. */
+  readonly softLockupLimitMs?: number;
 }
 
 /** Where the firmware tables lie: the BIOS area of a PC, which is never RAM. */

@@ -20,6 +20,7 @@ import type { Platform } from './core/platform.js';
 import { printk } from './core/printk.js';
 import { DEPOT_BYTES, depotInit } from './core/stack-depot.js';
 import { resetTask } from './core/task.js';
+import { init_interrupts } from './cpu/init-interrupts.js';
 import { lock_class } from './sync/lockdep.js';
 import { SPINLOCK } from './sync/spinlock.js';
 import { mapSections, readFirmware } from './firmware.js';
@@ -59,6 +60,7 @@ export function start_kernel(image: MemoryImage, platform: Platform): Kernel {
   setup_per_cpu_areas(k, hardware);
   build_all_zonelists(k);
   setupDebug(k);
+  init_interrupts(k, hardware.hz, hardware.debug.softLockupLimitMs);
   for (const hook of hardware.bootHooks) platform.load(hook.module, hook.name)(k, 0);
   mem_init(k, hardware);
   init_per_zone_pages_min(k);

@@ -7,6 +7,8 @@ import { MAX_LOCKS_HELD } from './core/limits.js';
 import { heldLocks } from './core/lock-report.js';
 import { lockOwner } from './core/raw-lock.js';
 import { printk } from './core/printk.js';
+import { local_irq_disable } from './core/irqflags.js';
+import { moveInterruptWork, recoverInterruptWork } from './cpu/cpu-down.js';
 import { takeOverCpu } from './cpu/ownership.js';
 import { resetTask } from './core/task.js';
 import { dropCall } from './cpu/smp-call.js';
@@ -27,10 +29,14 @@ import { fold_cpu } from './mm/vmstat-refresh.js';
  */
 export function takeCpuDown(k: Cpu, cpu: number): void {
   const gone = k.as(cpu);
+  // What is pending there is not for the console to serve.
+  local_irq_disable(gone);
   drain_local_pages(gone);
   fold_cpu(gone);
   percpu_counters_fold(gone);
   setCpuState(k, cpu, CPU_OFFLINE);
+  moveInterruptWork(k, cpu);
+  gone.i32[gone.area + CPU_AREA.at.irqs_disabled] = 0;
   printk(k, `CPU ${cpu} is now offline`);
 }
 
@@ -81,6 +87,7 @@ export function recoverCpu(k: Cpu, cpu: number): void {
   makeContextIdle(gone);
   dropCall(k, cpu);
   Atomics.store(gone.i32, gone.area + CPU_AREA.at.pending, 0);
+  recoverInterruptWork(k, gone);
   resetTask(gone, gone.area);
   const lost = repairPageSets(gone);
   if (lost !== 0)

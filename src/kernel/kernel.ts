@@ -1,7 +1,7 @@
 import { addressSpace, type AddressSpace } from '../arch/address-space.js';
 import type { MemoryImage } from '../image/memory-image.js';
 import { BUG } from './core/bug.js';
-import type { Platform } from './core/platform.js';
+import type { ModuleFunction, Platform } from './core/platform.js';
 import { FIRST_MODULE_SYMBOL, SYM_DRAIN_LOCAL_PAGES, SYM_REFRESH_CPU_VM_STATS } from './core/symbols.js';
 import { moduleSymbolText } from './cpu/module-symbols.js';
 import { PercpuFace } from './face/percpu-face.js';
@@ -19,6 +19,8 @@ import { refresh_cpu_vm_stats } from './mm/vmstat-refresh.js';
  */
 export class Kernel extends PercpuFace {
   private readonly others: Kernel[] = [];
+  /** Functions of modules that this thread has loaded: what a number stands for never changes. */
+  private readonly functions: ModuleFunction[] = [];
 
   /**
    * @param image a machine's memory
@@ -40,17 +42,25 @@ export class Kernel extends PercpuFace {
     return (this.others[cpu] ??= new Kernel(this.image, cpu, this.platform, this.space));
   }
 
-  call(symbol: number, info: number): void {
+  call(symbol: number, info: number, second?: number): number {
     if (symbol >= FIRST_MODULE_SYMBOL) {
-      const { name, url } = moduleSymbolText(this, symbol);
-      this.platform.load(url, name)(this, info);
-    } else if (symbol === SYM_DRAIN_LOCAL_PAGES) {
+      const called = (this.functions[symbol - FIRST_MODULE_SYMBOL] ??= this.load(symbol));
+      const result = called(this, info, second);
+      return typeof result === 'number' ? result : 0;
+    }
+    if (symbol === SYM_DRAIN_LOCAL_PAGES) {
       drain_local_pages(this);
     } else if (symbol === SYM_REFRESH_CPU_VM_STATS) {
       refresh_cpu_vm_stats(this);
     } else {
       BUG(this, `no function has symbol ${symbol}`);
     }
+    return 0;
+  }
+
+  private load(symbol: number): ModuleFunction {
+    const { name, url } = moduleSymbolText(this, symbol);
+    return this.platform.load(url, name);
   }
 
   // Files

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CPU_DEAD } from '../kernel/core/cpu-area.js';
 import { cpuState } from '../kernel/core/cpu-mask.js';
-import { poll } from '../kernel/core/irqflags.js';
 import { checkRunning } from '../kernel/core/system-state.js';
+import { serveCalls } from '../kernel/cpu/interrupt.js';
 import { claimCpu, ownsCpu, takeClaimedCpu, unclaimCpu } from '../kernel/cpu/ownership.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { WaitGivenUp } from '../kernel/core/errors.js';
@@ -60,5 +60,5 @@ async function takeAll(k: Kernel, cpus: readonly number[]): Promise<void> {
 /** A CPU that cannot stop yet may be calling one that has: then the console answers as that. */
 function serveAs(k: Kernel, cpu: number): void {
   const owned = k.as(cpu);
-  if (ownsCpu(owned)) poll(owned);
+  if (ownsCpu(owned)) serveCalls(owned);
 }

@@ -70,7 +70,11 @@ export class LockCpu implements Cpu {
     this.i32[this.area + CPU_AREA.at.irqs_disabled] = 0;
   }
 
-  call(): void {}
+  do_softirq(): void {}
+
+  call(): number {
+    return 0;
+  }
 
   nameOf(index: number): string {
     return kernelDataName(index) ?? `word ${index - firstFreeWord(this.i32[KERNEL.nr_cpus])}`;

@@ -1,4 +1,5 @@
 import { array, bytes, double, lineStart, struct, word } from '../../image/struct.js';
+import { CPU_IRQ } from './interrupt-data.js';
 import {
   COMM_BYTES,
   MAX_LOCKS_HELD,
@@ -86,6 +87,9 @@ export const CPU_AREA = struct('cpu_area', {
   /** For each held lock: when it was taken (milliseconds, wraps) and the trace of where; only with debug.locks. */
   held_since: array(word, MAX_LOCKS_HELD),
   held_trace: array(word, MAX_LOCKS_HELD),
+
+  irqStart: lineStart,
+  irq: CPU_IRQ,
   end: lineStart,
 });
 
@@ -100,5 +104,11 @@ export const CPU_DEAD = 2;
 export const IRQ_CALL_FUNCTION = 1;
 /** The console wants the CPU: leave it at the next point where it may be preempted. */
 export const IRQ_STOP = 2;
-/** The clock tick: fold statistics. */
+/** Once a second: fold statistics. */
 export const IRQ_TICK = 4;
+/** The clock tick, HZ times a second while the CPU is busy: run timers. */
+export const IRQ_TIMER = 8;
+/** A device: see `irq_pending`. */
+export const IRQ_DEVICE = 16;
+/** There are softirqs to run that no interrupt left behind: the part of ksoftirqd. */
+export const IRQ_SOFTIRQ = 32;

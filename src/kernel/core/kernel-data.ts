@@ -2,6 +2,7 @@ import { NR_MEM_SECTIONS } from '../../arch/page.js';
 import { MAX_NR_ZONES } from '../../arch/address-space.js';
 import { array, bytes, double, lineStart, struct, word, WORD_BYTES } from '../../image/struct.js';
 import { CPU_AREA } from './cpu-area.js';
+import { KERNEL_IRQ } from './interrupt-data.js';
 import {
   COMM_BYTES,
   CPUMASK_WORDS,
@@ -120,6 +121,9 @@ const KERNEL_DATA = struct('kernel', {
   call_todo: array(word, CPUMASK_WORDS),
   call_awaited: array(word, CPUMASK_WORDS),
   call_progress: word,
+
+  irqStart: lineStart,
+  irq: KERNEL_IRQ,
 
   symbolStart: lineStart,
   /** Functions of modules that can be called by number. Under symbol_lock; an entry never changes again. */

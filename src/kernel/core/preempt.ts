@@ -1,5 +1,6 @@
 import type { Cpu } from './cpu.js';
 import { CPU_AREA } from './cpu-area.js';
+import { CPU_IRQ } from './interrupt-data.js';
 import { poll } from './irqflags.js';
 
 /**
@@ -16,6 +17,7 @@ export const PREEMPT_ACTIVE = 1 << 28;
 
 // Module-local constants: V8 folds them into the code, imported ones cost a load each.
 const PREEMPT_COUNT = CPU_AREA.at.preempt_count;
+const SOFTIRQ_PENDING = CPU_AREA.at.irq + CPU_IRQ.at.softirq_pending;
 
 /** This CPU's preempt_count. Any context. */
 export function preempt_count(k: Cpu): number {
@@ -73,8 +75,12 @@ export function local_bh_disable(k: Cpu): void {
   add_preempt_count(k, SOFTIRQ_OFFSET);
 }
 
-/** Undoes one {@link local_bh_disable}, and serves what came in meanwhile. */
+/**
+ * Undoes one {@link local_bh_disable}; the last one runs the softirqs that came meanwhile. Process or softirq context,
+ * interrupts on.
+ */
 export function local_bh_enable(k: Cpu): void {
   sub_preempt_count(k, SOFTIRQ_OFFSET);
+  if (k.i32[k.area + SOFTIRQ_PENDING] !== 0) k.do_softirq();
   poll(k);
 }

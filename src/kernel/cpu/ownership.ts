@@ -5,6 +5,7 @@ import { poll } from '../core/irqflags.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { WAIT_SLICE_MS } from '../core/platform.js';
 import { checkRunning } from '../core/system-state.js';
+import { needsThread, ringClock } from './clock-bell.js';
 import { raiseInterrupt } from './interrupt.js';
 import { IRQ_STOP } from '../core/cpu-area.js';
 
@@ -44,6 +45,7 @@ export function acquireCpu(k: Cpu): void {
 export function releaseCpu(k: Cpu): void {
   Atomics.store(k.i32, k.area + OWNER, 0);
   k.platform.notify(k.area + OWNER, Infinity);
+  if (needsThread(k, k.area)) ringClock(k);
 }
 
 /** Whether the calling thread is this CPU. */
@@ -102,6 +104,7 @@ export function unclaimCpu(k: Cpu, cpu: number): void {
   k.platform.notify(area + OWNER, Infinity);
   Atomics.store(k.i32, area + CLAIM, 0);
   k.platform.notify(area + CLAIM, Infinity);
+  if (needsThread(k, area)) ringClock(k);
 }
 
 /** Serves what came in and falls idle: the end of a function that ran as this CPU. */

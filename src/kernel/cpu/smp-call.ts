@@ -1,6 +1,6 @@
 import { BUG_ON, WARN } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
-import { IRQ_CALL_FUNCTION, IRQ_STOP } from '../core/cpu-area.js';
+import { IRQ_CALL_FUNCTION } from '../core/cpu-area.js';
 import { cpu_online } from '../core/cpu-mask.js';
 import { irqs_disabled, local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { KERNEL } from '../core/kernel-data.js';
@@ -8,7 +8,7 @@ import { WAIT_SLICE_MS } from '../core/platform.js';
 import { preempt_disable, preempt_enable } from '../core/preempt.js';
 import { checkRunning } from '../core/system-state.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
-import { raiseInterrupt, serveInterrupts } from './interrupt.js';
+import { raiseInterrupt, serveCalls } from './interrupt.js';
 import { checkSymbol } from './module-symbols.js';
 import { borrowIdleCpu, releaseCpu } from './ownership.js';
 
@@ -87,11 +87,11 @@ function serveForOthers(k: Cpu): number {
   return late;
 }
 
-/** Serves the interrupts of a CPU if it is idle. */
+/** Serves the call as a CPU, if that is idle. Its other interrupts are not this thread's business. */
 function serveIdle(k: Cpu, cpu: number): void {
   const idle = borrowIdleCpu(k, cpu);
   if (idle === undefined) return;
-  if (serveInterrupts(idle)) raiseInterrupt(k, cpu, IRQ_STOP);
+  serveCalls(idle);
   releaseCpu(idle);
 }
 

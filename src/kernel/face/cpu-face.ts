@@ -12,6 +12,7 @@ import { SYM_DRAIN_LOCAL_PAGES } from '../core/symbols.js';
 import { do_IRQ } from '../cpu/interrupt.js';
 import { module_symbol } from '../cpu/module-symbols.js';
 import * as smp from '../cpu/smp-call.js';
+import { do_softirq } from '../cpu/softirq.js';
 import { nameOf } from '../debug/name-of.js';
 import { drain_local_pages } from '../mm/page-sets.js';
 
@@ -51,7 +52,7 @@ export abstract class CpuFace implements Cpu {
 
   abstract as(cpu: number): Cpu;
 
-  abstract call(symbol: number, info: number): void;
+  abstract call(symbol: number, info: number, second?: number): number;
 
   smp_processor_id(): number {
     return this.cpu;
@@ -74,6 +75,10 @@ export abstract class CpuFace implements Cpu {
 
   do_IRQ(): void {
     do_IRQ(this);
+  }
+
+  do_softirq(): void {
+    do_softirq(this);
   }
 
   poll(): void {

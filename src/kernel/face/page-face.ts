@@ -5,10 +5,10 @@ import type { gfp_t } from '../mm/gfp.js';
 import * as mempolicy from '../mm/mempolicy.js';
 import * as pages from '../mm/page-alloc.js';
 import * as page from '../mm/page.js';
-import { LockFace } from './lock-face.js';
+import { IrqFace } from './irq-face.js';
 
 /** The page allocator: `pfn` is a page frame number, which is what `struct page *` is here; 0 is NULL. */
-export abstract class PageFace extends LockFace {
+export abstract class PageFace extends IrqFace {
   alloc_pages_node(nid: number, gfp_mask: gfp_t, order: number): number {
     return api.alloc_pages_node(this, nid, gfp_mask, order);
   }

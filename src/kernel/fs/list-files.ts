@@ -4,6 +4,7 @@ import { KERNEL } from '../core/kernel-data.js';
 /** Files that there are once. */
 export const FILES = [
   '/proc/buddyinfo',
+  '/proc/interrupts',
   '/proc/meminfo',
   '/proc/pagetypeinfo',
   '/proc/sys/vm/lowmem_reserve_ratio',

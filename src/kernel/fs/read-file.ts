@@ -3,6 +3,7 @@ import { KERNEL } from '../core/kernel-data.js';
 import { ENOENT, FileError } from './file-error.js';
 import { describeFiles, FILES, NODE_FILES, NODE_FOLDER } from './list-files.js';
 import { buddyinfo } from './proc/buddyinfo.js';
+import { interrupts } from './proc/interrupts.js';
 import { meminfo } from './proc/meminfo.js';
 import { pagetypeinfo } from './proc/pagetypeinfo.js';
 import { vmstat } from './proc/vmstat.js';
@@ -41,6 +42,8 @@ function readGlobalFile(k: Cpu, file: (typeof FILES)[number]): string {
   switch (file) {
     case '/proc/buddyinfo':
       return buddyinfo(k);
+    case '/proc/interrupts':
+      return interrupts(k);
     case '/proc/meminfo':
       return meminfo(k);
     case '/proc/pagetypeinfo':

@@ -71,7 +71,8 @@ function bareCpu(arch: ArchName, stretches: readonly Stretch[]): Cpu {
     node: 0,
     area: KERNEL.boot_cpu_area,
     do_IRQ: () => {},
-    call: () => {},
+    do_softirq: () => {},
+    call: () => 0,
     nameOf: String,
     as: () => k,
   };

@@ -1,0 +1,25 @@
+import type { Cpu } from '../core/cpu.js';
+import { CPU_AREA } from '../core/cpu-area.js';
+import { CPU_IRQ, TIMER_BASE } from '../core/interrupt-data.js';
+import { jiffies, time_after } from './jiffies.js';
+import { raise_softirq_irqoff, TIMER_SOFTIRQ } from './softirq.js';
+import { timerBase } from './timer-struct.js';
+
+const TICKS = CPU_AREA.at.irq + CPU_IRQ.at.tick_count;
+
+/** The clock tick: lets the timers run whose time has come. Hardirq context. */
+export function handleTick(k: Cpu): void {
+  k.i32[k.area + TICKS]++;
+  if (timersAreDue(k, k.cpu, jiffies(k))) raise_softirq_irqoff(k, TIMER_SOFTIRQ);
+}
+
+/** Whether a CPU has a timer to run at this jiffy. Any thread; the answer may be old when it arrives. */
+export function timersAreDue(k: Cpu, cpu: number, now: number): boolean {
+  const next = nextTimer(k, cpu);
+  return next !== 0 && !time_after(next, now);
+}
+
+/** The jiffy of a CPU's first timer, 0 when it has none. Any thread; the answer may be old when it arrives. */
+export function nextTimer(k: Cpu, cpu: number): number {
+  return Atomics.load(k.i32, timerBase(k, cpu) + TIMER_BASE.at.next);
+}
