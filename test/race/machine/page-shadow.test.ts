@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { type Exploration, explore } from '../../../src/race/explore.js';
+import { type Exploration, explore } from '../../../dist/src/race/explore.js';
 import type { MachineScenario } from '../../../src/race/scenario.js';
-import { loadInstrumented } from '../../../src/race/transform/load.js';
+import { loadInstrumented } from '../../../dist/src/race/transform/load.js';
 
 const programs = (await loadInstrumented(new URL('./page-shadow.race.ts', import.meta.url))) as Record<
   string,
