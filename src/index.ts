@@ -15,10 +15,14 @@ export type {
 } from './machine/config-types.js';
 export { PRESET_NAMES, PRESETS } from './machine/presets.js';
 export { Kernel } from './kernel/kernel.js';
-export { KernelBug, KernelOops, KernelPanic, MachineHalted } from './kernel/core/errors.js';
+export { KernelBug, KernelOops, KernelPanic, MachineHalted, ModuleLoadError } from './kernel/core/errors.js';
+export { PERCPU_ENOUGH_ROOM } from './kernel/core/limits.js';
 export * from './kernel/mm/gfp.js';
 export { MPOL_BIND, MPOL_DEFAULT, MPOL_INTERLEAVE, MPOL_PREFERRED } from './kernel/mm/mempolicy.js';
 export { PF_MEMALLOC } from './kernel/mm/page-alloc.js';
+export type { PerCpu, PerCpuPointer } from './kernel/mm/percpu-access.js';
+export { FBC_BATCH, PERCPU_COUNTER } from './kernel/mm/percpu-counter.js';
+export { array, int, long, struct, unsigned } from './kernel/mm/percpu-types.js';
 export { MAX_ORDER } from './kernel/mm/zone.js';
 export { PAGE_SHIFT, PAGE_SIZE } from './arch/page.js';
 export {

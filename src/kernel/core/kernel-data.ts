@@ -144,8 +144,6 @@ const KERNEL_DATA = struct('kernel', {
   /** All percpu_counters, a list_head, for CPUs that go away. Under percpu_counters_lock. */
   percpu_counters_lock: array(word, 2),
   percpu_counters: array(word, 2),
-  /** FBC_BATCH. Constant after boot. */
-  fbc_batch: word,
   /** Class of the locks of all percpu_counters. Constant after boot. */
   percpu_counter_class: word,
 

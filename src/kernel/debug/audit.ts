@@ -11,6 +11,7 @@ import { auditNodes } from './audit-nodes.js';
 import { auditNowhere } from './audit-nowhere.js';
 import { nameOwners } from './audit-owner.js';
 import { auditPageSets, auditPreferredSets } from './audit-page-sets.js';
+import { auditPercpu } from './audit-percpu.js';
 import { AuditRun, MAX_FRAMES } from './audit-run.js';
 import { auditSections } from './audit-sections.js';
 import type { Violation, ViolationKind, ZoneRef } from './audit-violation.js';
@@ -74,6 +75,7 @@ export function audit(k: Cpu, options: AuditOptions = {}): AuditReport {
   auditPreferredSets(run);
   auditSections(run);
   auditCpus(run);
+  auditPercpu(run);
   auditTotals(run);
   auditEvents(run);
   nameOwners(run);

@@ -35,7 +35,7 @@ export type PerCpuPointer = number;
 /** Disables preemption; this CPU's copy. Nothing may sleep before {@link put_cpu_var}. Any context. */
 export function get_cpu_var(k: Cpu, variable: PerCpu): number {
   preempt_disable(k);
-  return k.area + variable;
+  return __get_cpu_var(k, variable);
 }
 
 /** Ends what {@link get_cpu_var} began. */

@@ -124,14 +124,14 @@ export function percpuPointerAt(k: Cpu, area: number, index: number): number {
 function takeSpace(k: Cpu, words: number, align: number): PerCpuPointer {
   const { i32 } = k;
   let pointer = 0;
-  const flags = spin_lock_irqsave(k, KERNEL.percpu_lock);
+  const irq = spin_lock_irqsave(k, KERNEL.percpu_lock);
   for (let chunk = 0; chunk < MAX_PERCPU_CHUNKS && pointer === 0; chunk++) {
     const blocks = i32[CHUNK_BLOCKS + chunk];
     if (blocks === 0) continue;
     const offset = takeBlock(i32, blocks, PERCPU_CHUNK_ROOM, words, align);
     if (offset >= 0) pointer = ~((chunk << PERCPU_CHUNK_SHIFT) + offset);
   }
-  spin_unlock_irqrestore(k, KERNEL.percpu_lock, flags);
+  spin_unlock_irqrestore(k, KERNEL.percpu_lock, irq);
   return pointer;
 }
 

@@ -3,6 +3,7 @@ import { readDoubleOnce, readOnce } from '../core/access-once.js';
 import type { Cpu } from '../core/cpu.js';
 import { cpu_online } from '../core/cpu-mask.js';
 import { KERNEL } from '../core/kernel-data.js';
+import { NR_CPUS } from '../core/limits.js';
 import { preempt_enable } from '../core/preempt.js';
 import { lock_class } from '../sync/lockdep.js';
 import {
@@ -42,16 +43,18 @@ export const PERCPU_COUNTER = struct('percpu_counter', {
 const COUNT = PERCPU_COUNTER.at.count;
 const LIST = PERCPU_COUNTER.at.list;
 const COUNTERS = PERCPU_COUNTER.at.counters;
-const BATCH = KERNEL.fbc_batch;
+
+/**
+ * A copy spills when it gets so far from 0. By the number of CPUs that the kernel is built for, not of those that the
+ * machine has; one that is built for fewer than 16 has 4 for each. From 2.6.29 on it is max(32, 2 x online CPUs).
+ */
+export const FBC_BATCH = NR_CPUS * 2;
+const BATCH = FBC_BATCH;
 
 const ENOMEM = 12;
-/** From so many CPUs on, a batch is 2 for each CPU instead of 4. */
-const MANY_CPUS = 16;
 
-/** What all counters need. Boot CPU, once. The kernel counts as one that is configured for the CPUs of the machine. */
+/** What all counters need. Boot CPU, once. */
 export function percpu_counter_startup(k: Cpu): void {
-  const cpus = k.i32[KERNEL.nr_cpus];
-  k.i32[BATCH] = cpus >= MANY_CPUS ? cpus * 2 : cpus * 4;
   k.i32[KERNEL.percpu_counter_class] = lock_class(k, 'percpu_counter->lock');
   k.i32[KERNEL.percpu_counters_lock + SPINLOCK.at.lock_class] = lock_class(k, 'percpu_counters_lock');
   INIT_LIST_HEAD(k.i32, KERNEL.percpu_counters);
@@ -91,8 +94,7 @@ export function percpu_counter_add(k: Cpu, fbc: number, amount: number): void {
   const { i32 } = k;
   const own = get_cpu_ptr(k, i32[fbc + COUNTERS]);
   const count = i32[own] + amount;
-  const batch = i32[BATCH];
-  if (count >= batch || count <= -batch) spill(k, fbc, own, count);
+  if (count >= BATCH || count <= -BATCH) spill(k, fbc, own, count);
   else i32[own] = count;
   preempt_enable(k);
 }
@@ -153,9 +155,9 @@ export function percpu_counters_fold(k: Cpu): void {
 }
 
 /** Adds `amount`, which a copy stands for, to the common count; the copy is then 0. Preemption is off. */
-function spill(k: Cpu, fbc: number, copy: number, amount: number): void {
-  spin_lock(k, fbc);
-  k.f64[(fbc + COUNT) >>> 1] += amount;
+function spill(k: Cpu, counter: number, copy: number, amount: number): void {
+  spin_lock(k, counter);
+  k.f64[(counter + COUNT) >>> 1] += amount;
   k.i32[copy] = 0;
-  spin_unlock(k, fbc);
+  spin_unlock(k, counter);
 }

@@ -5,6 +5,7 @@ import { BUDDY_PARTS } from './buddy.js';
 import { DRAIN_PARTS } from './drain.js';
 import type { KernelPart } from './kernel-part.js';
 import { PAGE_LIST_PARTS } from './page-lists.js';
+import { PERCPU_PARTS } from './percpu.js';
 import { REFERENCE_PARTS } from './references.js';
 import { RWLOCK_PARTS } from './rwlock.js';
 import { SEQLOCK_PARTS } from './seqlock.js';
@@ -29,6 +30,7 @@ const PARTS: readonly KernelPart[] = [
   ...PAGE_LIST_PARTS,
   ...REFERENCE_PARTS,
   ...DRAIN_PARTS,
+  ...PERCPU_PARTS,
   ...ZONE_PARTS,
   ...UNPLUGGING_PARTS,
 ];
