@@ -53,7 +53,7 @@ export class Executor extends Scheduler {
 
   /** A scheduling point, if the word is one; else the operation is booked at once. */
   protected access(t: SimThread, writes: boolean): boolean {
-    const isPoint = this.tags.use(t.address >>> 2, t.id, writes);
+    const isPoint = this.use(t, writes);
     // What orders threads must be known of every word; what can race, of shared ones.
     t.detect = isPoint || this.everyPoint || t.mode === MODE_ATOMIC;
     if (isPoint || this.everyPoint || this.starting) return this.point(t);
@@ -61,6 +61,14 @@ export class Executor extends Scheduler {
     if (this.isOver()) return true;
     this.perform(t);
     return this.isOver();
+  }
+
+  /** Notes a use of the element's word, or both words of 8 bytes; whether one of them is a scheduling point. */
+  protected use(t: SimThread, writes: boolean): boolean {
+    const word = t.address >>> 2;
+    let isPoint = this.tags.use(word, t.id, writes);
+    if (t.size === 8 && this.tags.use(word + 1, t.id, writes)) isPoint = true;
+    return isPoint;
   }
 
   read(view: unknown, key: unknown, mode: number, site: number): boolean {
@@ -168,7 +176,7 @@ export class Executor extends Scheduler {
     t.timeout = Number.isNaN(milliseconds) ? Infinity : Math.max(0, milliseconds);
     t.isAsync = isAsync;
     t.waitedAside = null;
-    this.tags.use(t.address >>> 2, t.id, false);
+    this.use(t, false);
     return this.point(t);
   }
 
@@ -200,7 +208,7 @@ export class Executor extends Scheduler {
     t.view = view as SharedView;
     t.index = key as number;
     t.a = count === undefined ? Infinity : Number(count);
-    this.tags.use(t.address >>> 2, t.id, false);
+    this.use(t, false);
     return this.point(t);
   }
 

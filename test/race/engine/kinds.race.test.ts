@@ -100,6 +100,24 @@ describe('each kind of failure', () => {
     expect(await run([narrow, beside])).toPass();
   });
 
+  test.each(STRATEGIES)(
+    'assertion: an update of the second half of 8 bytes is lost: %s',
+    async (strategy) => {
+      const wide: Thread = (m) => {
+        const view = new BigInt64Array(m.buffer);
+        view[0] += 1n << 32n;
+      };
+      const narrow: Thread = (m) => {
+        m.i32[1]++;
+      };
+      const final = (m: Parameters<Thread>[0]) => {
+        if (m.i32[1] !== 2) throw new Error(`${m.i32[1]} instead of 2`);
+      };
+      expect(await run([wide, narrow], { ignore: ['race'], final }, { strategy })).toFailWith('assertion');
+      expect(await run([wide, narrow], {}, { strategy })).toFailWith('race');
+    },
+  );
+
   test('race: DataView and fill', async () => {
     const view: Thread = (m) => {
       new DataView(m.buffer).setInt16(4, 3);
