@@ -64,7 +64,9 @@ test('each name in the output maps to where it stands in the source', () => {
       // What the transform adds at the start of the module comes from nowhere.
       if (found.line === null) continue;
       checked++;
-      if (!source[found.line - 1].startsWith(name, found.column)) wrong.push(`${name} in ${line}`);
+      // Or where its declaration begins.
+      const text = source[found.line - 1].slice(found.column).replace(/^(?:private |readonly )+/, '');
+      if (!text.startsWith(name)) wrong.push(`${name} in ${line}`);
     }
   });
   expect(wrong).toEqual([]);
