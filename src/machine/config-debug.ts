@@ -5,7 +5,7 @@ const SWITCHES = ['locks', 'sleep', 'pageOwner', 'vm'] as const;
 
 const LOCK_HOLD_LIMIT_MS = 1000;
 /** About a quarter of an hour. Milliseconds. */
-const MAX_LOCK_HOLD_LIMIT_MS = 1_000_000;
+const MAX_LIMIT_MS = 1_000_000;
 
 /** Sleeping in atomic context is a mistake that nobody wants to miss, and looking for it is cheap. */
 const DEFAULTS: DebugSwitches = {
@@ -20,14 +20,19 @@ const DEFAULTS: DebugSwitches = {
 export function readDebug(field: ConfigField): DebugSwitches | null {
   if (!field.isGiven) return DEFAULTS;
   if (typeof field.value === 'boolean') return allSwitches(field.value);
-  const fields = field.object([...SWITCHES, 'lockHoldLimitMs'], `{ "locks": true }, or a boolean`);
+  const fields = field.object(
+    [...SWITCHES, 'lockHoldLimitMs', 'softLockupLimitMs'],
+    `{ "locks": true }, or a boolean`,
+  );
   if (fields === null) return null;
   const values = SWITCHES.map((name) => (fields[name].isGiven ? fields[name].boolean() : DEFAULTS[name]));
-  const { lockHoldLimitMs: limit } = fields;
-  const lockHoldLimitMs = limit.isGiven ? limit.integer(1, MAX_LOCK_HOLD_LIMIT_MS) : LOCK_HOLD_LIMIT_MS;
-  if (values.includes(null) || lockHoldLimitMs === null) return null;
+  const { lockHoldLimitMs: limit, softLockupLimitMs: lockup } = fields;
+  const lockHoldLimitMs = limit.isGiven ? limit.integer(1, MAX_LIMIT_MS) : LOCK_HOLD_LIMIT_MS;
+  const softLockupLimitMs = lockup.isGiven ? lockup.integer(1, MAX_LIMIT_MS) : undefined;
+  if (values.includes(null) || lockHoldLimitMs === null || softLockupLimitMs === null) return null;
   const [locks, sleep, pageOwner, vm] = values as boolean[];
-  return { locks, sleep, pageOwner, vm, lockHoldLimitMs };
+  const switches = { locks, sleep, pageOwner, vm, lockHoldLimitMs };
+  return softLockupLimitMs === undefined ? switches : { ...switches, softLockupLimitMs };
 }
 
 function allSwitches(on: boolean): DebugSwitches {

@@ -8,6 +8,7 @@ import { KERNEL, SYSTEM_RUNNING } from '../kernel/core/kernel-data.js';
 import { WAIT_SLICE_MS } from '../kernel/core/platform.js';
 import { checkRunning } from '../kernel/core/system-state.js';
 import { heldLocks } from '../kernel/core/lock-report.js';
+import { wakeClock } from '../kernel/cpu/clock-bell.js';
 import { acquireCpu, goIdle, ownsCpu, releaseCpu } from '../kernel/cpu/ownership.js';
 import { Kernel } from '../kernel/kernel.js';
 import type { CpuFailure } from './machine-errors.js';
@@ -51,6 +52,7 @@ export class CpuService {
   readonly #platform: ThreadsPlatform;
   readonly #end: () => void;
   #kernel: Kernel | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** @param end called when the host lets the thread go */
   constructor(task: CpuTask, end: () => void) {
@@ -91,13 +93,11 @@ export class CpuService {
   }
 
   /** Loads a function without running it, so that a missing one is known before others wait for it. */
-  async prepare(url: string, name: string): Promise<Outcome> {
-    try {
+  prepare(url: string, name: string): Promise<Outcome> {
+    return this.#inTurn(async () => {
       await loadFunction(url, name);
       return { ok: true, value: undefined };
-    } catch (error) {
-      return failed(error);
-    }
+    });
   }
 
   /**
@@ -106,22 +106,32 @@ export class CpuService {
    * @param barrier if given: wait until all its CPUs have come
    * @param parties how many CPUs that is
    */
-  async run(url: string, name: string, args: unknown, barrier?: Barrier, parties = 0): Promise<Outcome> {
-    try {
+  run(url: string, name: string, args: unknown, barrier?: Barrier, parties = 0): Promise<Outcome> {
+    return this.#inTurn(async () => {
       const call = await loadFunction(url, name);
       return this.#runAsCpu(call, name, args, barrier, parties);
-    } catch (error) {
-      return failed(error);
-    }
+    });
   }
 
   /** Serves what came in for this CPU while it was idle. */
-  serve(): Outcome {
-    return attempt(() => {
-      const k = this.#k();
-      acquireCpu(k);
-      goIdle(k);
-    });
+  serve(): Promise<Outcome> {
+    return this.#inTurn(() =>
+      attempt(() => {
+        const k = this.#k();
+        acquireCpu(k);
+        goIdle(k);
+      }),
+    );
+  }
+
+  /**
+   * Does something when all that was asked for before is done. An interrupt handler may be of the very module that is
+   * being loaded for a function, and Node cannot load that at once, in the middle.
+   */
+  #inTurn(action: () => Outcome | Promise<Outcome>): Promise<Outcome> {
+    const turn = this.#turn.then(action).catch(failed);
+    this.#turn = turn;
+    return turn;
   }
 
   /** Lets the thread go. */
@@ -143,6 +153,7 @@ export class CpuService {
   ): Outcome {
     const k = this.#k();
     acquireCpu(k);
+    wakeClock(k);
     let outcome: Outcome;
     try {
       if (barrier !== undefined) waitAtBarrier(k, barrier, parties);

@@ -5,12 +5,15 @@ import { imageBytes, type Hardware } from '../arch/hardware.js';
 import { MemoryImage } from '../image/memory-image.js';
 import { panic } from '../kernel/core/bug.js';
 import { KernelPanic, WaitGivenUp } from '../kernel/core/errors.js';
-import { CPU_DEAD, CPU_OFFLINE, CPU_ONLINE, IRQ_STOP, IRQ_TICK } from '../kernel/core/cpu-area.js';
+import { CPU_DEAD, CPU_OFFLINE, CPU_ONLINE, IRQ_STOP } from '../kernel/core/cpu-area.js';
 import { cpu_online, cpuState, num_online_cpus, setCpuState } from '../kernel/core/cpu-mask.js';
+import { NR_IRQS } from '../kernel/core/interrupt-data.js';
 import { KERNEL, SYSTEM_HALTED, SYSTEM_PANIC } from '../kernel/core/kernel-data.js';
 import { readLog } from '../kernel/core/printk.js';
 import { raiseInterrupt } from '../kernel/cpu/interrupt.js';
-import { isIdle, releaseCpu } from '../kernel/cpu/ownership.js';
+import { ringClock } from '../kernel/cpu/clock-bell.js';
+import { raise_irq } from '../kernel/cpu/irq-raise.js';
+import { releaseCpu } from '../kernel/cpu/ownership.js';
 import { audit, type AuditReport } from '../kernel/debug/audit.js';
 import { writeFile } from '../kernel/fs/write-file.js';
 import { writeFirmware } from '../kernel/firmware.js';
@@ -25,6 +28,7 @@ import {
 } from '../kernel/hotplug.js';
 import { Kernel } from '../kernel/kernel.js';
 import { refresh_zone_stat_thresholds } from '../kernel/mm/zone-setup.js';
+import { Clock } from './clock.js';
 import { loadHardware } from './config-load.js';
 import type { MachineConfig } from './config-types.js';
 import { BARRIER_ABORTED, BARRIER_WAITING, type Barrier, type ReportMessage } from './cpu-service.js';
@@ -41,9 +45,6 @@ const CONSOLE_PATIENCE_MS = 200;
 
 /** How long the console tries again what it needs a lock for. Milliseconds. */
 const CONSOLE_LIMIT_MS = 10_000;
-
-/** The clock: statistics are folded once a second, as the kernel's vmstat work does. */
-const TICK_MS = 1000;
 
 /** How long functions may go on after a panic before their threads are ended. */
 const PANIC_GRACE_MS = 1000;
@@ -80,7 +81,9 @@ export class Machine extends EventEmitter<MachineEvents> {
   #nextThread: number;
   /** Ends when the last of the actions that change CPUs, which go one after another, has ended. */
   #turn: Promise<unknown> = Promise.resolve();
-  #tick: NodeJS.Timeout | undefined;
+  #clock: Clock | undefined;
+  /** What each busy CPU was told to run. */
+  readonly #work = new Map<number, string>();
   #halting: Promise<void> | undefined;
 
   private constructor(hardware: Hardware, image: MemoryImage, pool: Piscina, epoch: bigint) {
@@ -145,7 +148,8 @@ export class Machine extends EventEmitter<MachineEvents> {
     await Promise.all(others.map((thread) => thread.call((service) => service.start())));
     await first.call((service) => service.bootDone());
     await Promise.all(this.#threads.map((thread) => thread.identify()));
-    this.#tick = setInterval(() => this.#clockTick(), TICK_MS).unref();
+    this.#clock = this.#makeClock();
+    this.#clock.start();
   }
 
   /** A kernel copies what never changes after boot, such as its area and the debug switches: before, that is 0. */
@@ -210,7 +214,9 @@ export class Machine extends EventEmitter<MachineEvents> {
     const barrier = new Int32Array(new SharedArrayBuffer(8));
     this.#barriers.add(barrier);
     const runs = threads.map((thread) =>
-      this.#call(thread, (service) => service.run(url, exportName, args, barrier, threads.length)),
+      this.#run(thread, url, exportName, (service) =>
+        service.run(url, exportName, args, barrier, threads.length),
+      ),
     );
     const results = await Promise.allSettled(runs);
     this.#barriers.delete(barrier);
@@ -223,7 +229,32 @@ export class Machine extends EventEmitter<MachineEvents> {
   /** @internal See {@link MachineCpu.run}. */
   async runOn(cpu: number, module: string | URL, exportName: string, args: unknown): Promise<unknown> {
     const url = moduleUrl(module);
-    return await this.#call(this.#threadOf(cpu), (service) => service.run(url, exportName, args));
+    const thread = this.#threadOf(cpu);
+    return await this.#run(thread, url, exportName, (service) => service.run(url, exportName, args));
+  }
+
+  /** @internal See {@link MachineCpu.raise}. */
+  raise(cpu: number, irq: number): void {
+    this.#threadOf(cpu);
+    if (!Number.isInteger(irq) || irq < 0 || irq >= NR_IRQS) {
+      throw new RangeError(`IRQ ${irq}: a machine has IRQs 0 to ${NR_IRQS - 1}`);
+    }
+    raise_irq(this.console, cpu, irq);
+  }
+
+  /** Calls a CPU's thread, and remembers meanwhile what runs there. */
+  async #run(
+    thread: CpuThread,
+    url: string,
+    exportName: string,
+    request: Parameters<CpuThread['call']>[0],
+  ): Promise<unknown> {
+    this.#work.set(thread.cpu, `${exportName}() of ${url}`);
+    try {
+      return await this.#call(thread, request);
+    } finally {
+      this.#work.delete(thread.cpu);
+    }
   }
 
   /** The thread of an online CPU. */
@@ -314,7 +345,7 @@ export class Machine extends EventEmitter<MachineEvents> {
   }
 
   async #halt(): Promise<void> {
-    clearInterval(this.#tick);
+    this.#clock?.stop();
     if (!this.panicked) Atomics.store(this.image.i32, KERNEL.system_state, SYSTEM_HALTED);
     for (const thread of this.#threads) {
       raiseInterrupt(this.console, thread.cpu, IRQ_STOP);
@@ -362,6 +393,8 @@ export class Machine extends EventEmitter<MachineEvents> {
       await thread.call((service) => service.start());
     }
     refresh_zone_stat_thresholds(this.console);
+    // It may have left something behind when it went.
+    ringClock(this.console);
   }
 
   /** @internal See {@link MachineCpu.kill}. */
@@ -469,15 +502,16 @@ export class Machine extends EventEmitter<MachineEvents> {
     if (this.panicked) setTimeout(() => void this.halt(), PANIC_GRACE_MS).unref();
   }
 
-  /** The clock: every CPU folds its statistics. Idle ones have to be woken: this thread must not wait for locks. */
-  #clockTick(): void {
-    const k = this.console;
-    for (const thread of this.#threads) {
-      if (!cpu_online(k, thread.cpu)) continue;
-      raiseInterrupt(k, thread.cpu, IRQ_TICK);
-      // When the thread dies, others hear of it.
-      if (isIdle(k, thread.cpu)) thread.call((service) => service.serve()).catch(() => undefined);
-    }
+  #makeClock(): Clock {
+    return new Clock(this.console, {
+      cpus: this.cpus,
+      consoleThread: CONSOLE_THREAD,
+      serve: async (cpu) => {
+        // When the thread dies, others hear of it.
+        await this.#threads[cpu].call((service) => service.serve()).catch(() => undefined);
+      },
+      workOf: (cpu) => this.#work.get(cpu) ?? '',
+    });
   }
 }
 
@@ -532,6 +566,18 @@ export class MachineCpu {
   /** Plugs the CPU in again; after its thread's death it gets a new one. */
   online(): Promise<void> {
     return this.#machine.online(this.number);
+  }
+
+  /**
+   * Raises the interrupt of a device on this CPU, whether it is idle or runs something: the handlers that
+   * `request_irq` has registered serve it as soon as interrupts are on there.
+   *
+   * @param irq 0 to 63
+   * @throws RangeError for another number
+   * @throws MachineStateError when the CPU is not online
+   */
+  raise(irq: number): void {
+    this.#machine.raise(this.number, irq);
   }
 
   /** Ends the CPU's thread at once, wherever it is: a fault for tests and stress. Resolves when it was dealt with. */

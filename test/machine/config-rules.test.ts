@@ -151,7 +151,7 @@ const unknownFields: [string, unknown, string[]][] = [
     'of the debug switches',
     withFields({ debug: { pageowner: true } }),
     [
-      `debug.pageowner: unknown field, nearest is 'pageOwner' (fields: locks, sleep, pageOwner, vm, lockHoldLimitMs)`,
+      `debug.pageowner: unknown field, nearest is 'pageOwner' (fields: locks, sleep, pageOwner, vm, lockHoldLimitMs, softLockupLimitMs)`,
     ],
   ],
 ];

@@ -3,6 +3,7 @@ import type { Cpu } from '../core/cpu.js';
 import { IRQ_CALL_FUNCTION } from '../core/cpu-area.js';
 import { cpu_online } from '../core/cpu-mask.js';
 import { irqs_disabled, local_irq_restore, local_irq_save } from '../core/irqflags.js';
+import { KERNEL_IRQ } from '../core/interrupt-data.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { WAIT_SLICE_MS } from '../core/platform.js';
 import { preempt_disable, preempt_enable } from '../core/preempt.js';
@@ -23,14 +24,17 @@ import { borrowIdleCpu, releaseCpu } from './ownership.js';
 /** A CPU that has not answered for so long is reported. Milliseconds. */
 const ANSWER_LIMIT_MS = 5000;
 
+const ETIMEDOUT = 110;
+
 /**
  * Runs a function on all other online CPUs, in hardirq context there.
  *
  * @param symbol number of a kernel or module function `(k, info)`
  * @param wait wait until all have finished, not only begun
+ * @returns 0; -ETIMEDOUT when a CPU was left out because it is locked up
  * @throws KernelBug with interrupts disabled: two CPUs calling each other would wait for ever
  */
-export function smp_call_function(k: Cpu, symbol: number, info: number, wait: boolean): void {
+export function smp_call_function(k: Cpu, symbol: number, info: number, wait: boolean): number {
   BUG_ON(k, irqs_disabled(k), 'smp_call_function with interrupts disabled');
   checkSymbol(k, symbol);
   spin_lock(k, KERNEL.call_lock);
@@ -43,36 +47,59 @@ export function smp_call_function(k: Cpu, symbol: number, info: number, wait: bo
     setBit(k, KERNEL.call_todo, cpu);
     raiseInterrupt(k, cpu, IRQ_CALL_FUNCTION);
   }
-  waitForCall(k);
+  const leftOut = waitForCall(k);
   spin_unlock(k, KERNEL.call_lock);
+  return leftOut === 0 ? 0 : -ETIMEDOUT;
 }
 
 /** Runs a function on all online CPUs, this one included. Arguments as for {@link smp_call_function}. */
-export function on_each_cpu(k: Cpu, symbol: number, info: number, wait: boolean): void {
+export function on_each_cpu(k: Cpu, symbol: number, info: number, wait: boolean): number {
   preempt_disable(k);
-  smp_call_function(k, symbol, info, wait);
+  const result = smp_call_function(k, symbol, info, wait);
   const flags = local_irq_save(k);
   k.call(symbol, info);
   local_irq_restore(k, flags);
   preempt_enable(k);
+  return result;
 }
 
-/** Waits until no CPU is awaited any more, and serves the call for those who cannot. */
-function waitForCall(k: Cpu): void {
+/** Waits until no CPU is awaited any more, and serves the call for those who cannot. Returns how many were left out. */
+function waitForCall(k: Cpu): number {
+  const limit = k.i32[KERNEL.irq + KERNEL_IRQ.at.softlockup_ms];
+  let leftOut = 0;
   const start = k.platform.now();
   let reported = false;
   for (;;) {
     const progress = Atomics.load(k.i32, KERNEL.call_progress);
     const late = serveForOthers(k);
-    if (late < 0) return;
+    if (late < 0) return leftOut;
     // An idle CPU is served here, so the wait for a busy one begins short.
     k.platform.wait(KERNEL.call_progress, progress, reported ? WAIT_SLICE_MS : 1);
     checkRunning(k);
-    if (!reported && k.platform.now() - start > ANSWER_LIMIT_MS) {
+    const waited = k.platform.now() - start;
+    if (!reported && waited > Math.min(ANSWER_LIMIT_MS, limit)) {
       reported = true;
-      WARN(k, `CPU#${late} has not answered an inter-processor interrupt for ${ANSWER_LIMIT_MS} ms`);
+      WARN(k, `CPU#${late} has not answered an inter-processor interrupt for ${Math.floor(waited)} ms`);
     }
+    if (waited > limit) leftOut += leaveOut(k);
   }
+}
+
+/**
+ * Takes those CPUs out of the call that have not begun it, so that one which is locked up cannot block the caller for
+ * ever. One that has begun may still use what the caller gave it, and is waited for.
+ *
+ * @returns how many
+ */
+function leaveOut(k: Cpu): number {
+  let count = 0;
+  for (let cpu = 0; cpu < k.i32[KERNEL.nr_cpus]; cpu++) {
+    if (!takeBit(k, KERNEL.call_todo, cpu)) continue;
+    finishCall(k, cpu);
+    count++;
+    WARN(k, `CPU#${cpu} is locked up: the call goes on without it`);
+  }
+  return count;
 }
 
 /** Serves the call as every idle CPU, and drops it for those that went away; a CPU still awaited, or -1. */

@@ -5,7 +5,7 @@ import { TIMER_BASE } from '../core/interrupt-data.js';
 import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
-import { ringForTimer } from './clock-bell.js';
+import { wakeClock } from './clock-bell.js';
 import { checkSymbol } from './module-symbols.js';
 import { detachTimer, insertTimer, isPending, timerBase, TIMER_LIST } from './timer-struct.js';
 import { waitWhileWord } from './wait-for-word.js';
@@ -78,7 +78,7 @@ function setTimer(k: Cpu, timer: number, expires: number, cpu: number): number {
   Atomics.store(i32, timer + BASE, to);
   const isFirst = insertTimer(k, timerBase(k, to), timer, expires);
   unlockBases(k, from, cpu);
-  if (isFirst) ringForTimer(k);
+  if (isFirst) wakeClock(k);
   local_irq_restore(k, flags);
   return wasPending ? 1 : 0;
 }

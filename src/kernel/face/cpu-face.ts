@@ -146,12 +146,12 @@ export abstract class CpuFace implements Cpu {
     irqflags.local_irq_restore(this, flags);
   }
 
-  smp_call_function(symbol: number, info: number, wait: boolean): void {
-    smp.smp_call_function(this, symbol, info, wait);
+  smp_call_function(symbol: number, info: number, wait: boolean): number {
+    return smp.smp_call_function(this, symbol, info, wait);
   }
 
-  on_each_cpu(symbol: number, info: number, wait: boolean): void {
-    smp.on_each_cpu(this, symbol, info, wait);
+  on_each_cpu(symbol: number, info: number, wait: boolean): number {
+    return smp.on_each_cpu(this, symbol, info, wait);
   }
 
   module_symbol(url: string, name: string): number {

@@ -1,0 +1,157 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { Machine, MachineStateError, type MachineConfig } from 'gfp';
+
+const work = new URL('../../../dist/test/modules/interrupt-work.js', import.meta.url).href;
+
+const machines: Machine[] = [];
+
+async function boot(overrides?: Partial<MachineConfig>): Promise<Machine> {
+  const machine = await Machine.boot('x86_64-numa2', overrides);
+  machines.push(machine);
+  return machine;
+}
+
+afterEach(async () => {
+  await Promise.all(machines.splice(0).map((machine) => machine.halt()));
+});
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  for (let i = 0; i < 2000; i++) {
+    if (condition()) return;
+    await sleep(5);
+  }
+  throw new Error(`waited in vain: ${what}`);
+}
+
+async function newPage(machine: Machine): Promise<number> {
+  return (await machine.cpu(0).run(work, 'page')) as number;
+}
+
+/** What handlers have counted on each CPU. */
+function counts(machine: Machine, word: number): number[] {
+  return Array.from(machine.console.i32.subarray(word + 256, word + 260));
+}
+
+async function expectClean(machine: Machine): Promise<void> {
+  expect((await machine.audit()).violations).toEqual([]);
+}
+
+describe('interrupts of devices', () => {
+  test('are served by a busy CPU and by an idle one', async () => {
+    const machine = await boot();
+    const word = await newPage(machine);
+    expect(await machine.cpu(0).run(work, 'requestIrq', { line: 5, word })).toBe(0);
+    const busy = machine.cpu(2).run(work, 'runUntil', { word, wanted: 1 });
+    machine.cpu(2).raise(5);
+    await busy;
+    machine.cpu(3).raise(5);
+    await until(() => counts(machine, word)[3] === 1, 'an idle CPU serves its interrupt');
+    expect(counts(machine, word)).toEqual([0, 0, 1, 1]);
+    expect(machine.cat('/proc/interrupts')).toMatch(/^ {2}5: +0 +0 +1 +1 +IO-APIC-edge +test$/m);
+    await expectClean(machine);
+  });
+
+  test('cannot be raised on lines and CPUs that are not there', async () => {
+    const machine = await boot();
+    expect(() => machine.cpu(1).raise(64)).toThrow(/IRQ 64: a machine has IRQs 0 to 63/);
+    await machine.cpu(1).offline();
+    expect(() => machine.cpu(1).raise(5)).toThrow(MachineStateError);
+  });
+});
+
+describe('timers', () => {
+  test('run on a busy CPU in their jiffy or later, and clock ticks come to busy CPUs only', async () => {
+    const machine = await boot({ hz: 250 });
+    const word = await newPage(machine);
+    const result = (await machine.cpu(1).run(work, 'waitForTimer', { word, ticks: 5 })) as number[];
+    const [expires, ran] = result;
+    expect(ran).toBeGreaterThanOrEqual(expires);
+    const ticks = /^LOC: +(\d+) +(\d+) +(\d+) +(\d+)/m.exec(machine.cat('/proc/interrupts'))?.slice(1);
+    expect(Number(ticks?.[1])).toBeGreaterThan(0);
+    expect(ticks?.slice(2)).toEqual(['0', '0']);
+  });
+
+  test('run on an idle machine', async () => {
+    const machine = await boot();
+    const word = await newPage(machine);
+    const expires = (await machine.cpu(3).run(work, 'setTimer', { word, ticks: 20 })) as number;
+    await until(() => counts(machine, word)[3] === 1, 'the timer of an idle CPU runs');
+    expect(await machine.cpu(3).run(work, 'jiffyNoted', word)).toBeGreaterThanOrEqual(expires);
+    await expectClean(machine);
+  });
+
+  test('of a CPU that goes away run elsewhere on its node', async () => {
+    const machine = await boot();
+    const word = await newPage(machine);
+    await machine.cpu(3).run(work, 'setTimer', { word, ticks: 20 });
+    await machine.cpu(3).offline();
+    await until(() => counts(machine, word).includes(1), 'the timer runs');
+    const where = counts(machine, word).indexOf(1);
+    // It may have run before the CPU went.
+    expect([2, 3]).toContain(where);
+    await machine.cpu(3).online();
+    await expectClean(machine);
+  });
+
+  test('do not run after del_timer_sync, whatever CPU they are on', async () => {
+    const machine = await boot();
+    const word = await newPage(machine);
+    await machine.cpu(0).run(work, 'timersByLine');
+    const stop = new Int32Array(new SharedArrayBuffer(8));
+    const other = machine.cpu(1).run(work, 'pollUntil', stop);
+    const args = { word, cpu: 1, rounds: 3000 };
+    const result = (await machine.cpu(0).run(work, 'deleteOften', args)) as Record<string, number>;
+    Atomics.store(stop, 0, 1);
+    await other;
+    expect(result.late).toBe(0);
+    expect(result.ran + result.deleted).toBe(3000);
+    await expectClean(machine);
+  });
+
+  test('do not keep a machine from halting', async () => {
+    const machine = await boot();
+    const word = await newPage(machine);
+    await machine.cpu(1).run(work, 'setTimer', { word, ticks: 1_000_000 });
+    await machine.halt();
+    expect(counts(machine, word)).toEqual([0, 0, 0, 0]);
+  });
+});
+
+test('a tasklet that all CPUs schedule runs on one at a time', async () => {
+  const machine = await boot();
+  const word = await newPage(machine);
+  await machine.cpu(0).run(work, 'initTasklet', word);
+  await machine.runAll(work, 'scheduleOften', { word, rounds: 5000 });
+  const [overlaps, runs, counted] = (await machine.cpu(0).run(work, 'endTasklet', word)) as number[];
+  expect(overlaps).toBe(0);
+  expect(runs).toBe(counted);
+  expect(runs).toBeGreaterThan(0);
+  await expectClean(machine);
+});
+
+test('a CPU that does not poll is reported, with what it runs and holds, and a call goes on without it', async () => {
+  const machine = await boot({ debug: { locks: true, softLockupLimitMs: 200 } });
+  const reports: string[] = [];
+  machine.on('report', (text) => reports.push(text));
+  const word = await newPage(machine);
+  const lock = word + 512;
+  const stop = new Int32Array(new SharedArrayBuffer(8));
+  const stuck = machine.cpu(2).run(work, 'lockUp', { lock, stop });
+  await until(() => Atomics.load(stop, 1) === 1, 'the CPU begins');
+  expect(await machine.cpu(0).run(work, 'callAll', word)).toBe(-110);
+  expect(counts(machine, word)).toEqual([1, 1, 0, 1]);
+  const isLockup = (text: string): boolean => text.includes('soft lockup - CPU#2');
+  await until(() => reports.some(isLockup), 'the lockup is reported');
+  Atomics.store(stop, 0, 1);
+  await stuck;
+  const report = reports.find(isLockup) ?? '';
+  expect(report).toMatch(/^BUG: soft lockup - CPU#2 stuck for \d+s! \[swapper\/2:0\]\n/);
+  expect(report).toMatch(/context: process preempt_count: 00000001 irqs: on\n/);
+  expect(report).toMatch(/running: lockUp\(\) of file:.*interrupt-work\.js\n/);
+  expect(report).toMatch(/lock held: .*, taken at:\n.*lockUp/s);
+  expect(machine.dmesg()).toContain('soft lockup - CPU#2');
+  // Everything is in order again.
+  expect(await machine.cpu(0).run(work, 'callAll', word)).toBe(0);
+  await expectClean(machine);
+});
