@@ -72,7 +72,7 @@ export function planBench(machine: Machine, selection: BenchSelection = {}): Ben
   return { rows, skipped };
 }
 
-function checkIntegers(
+export function checkIntegers(
   what: string,
   values: readonly number[],
   min: number,
@@ -91,14 +91,14 @@ function whyNot(workload: BenchWorkload, order: number, cpus: number, blocks: nu
 }
 
 /** Powers of two, and all. */
-function defaultCpuCounts(cpus: number): number[] {
+export function defaultCpuCounts(cpus: number): number[] {
   const counts: number[] = [];
   for (let count = 1; count < cpus; count *= 2) counts.push(count);
   return [...counts, cpus];
 }
 
 /** The online CPUs: the first of each node, then the second of each node, and so on. */
-function cpusByTurns(machine: Machine): number[] {
+export function cpusByTurns(machine: Machine): number[] {
   const { cpuNodes } = machine.hardware;
   const taken = new Map<number, number>();
   const placed = machine.onlineCpus().map((cpu) => {

@@ -36,6 +36,7 @@ import {
   UsageError,
   verdict,
 } from '../output.js';
+import { addBenchCounters } from './bench-counters.js';
 
 /** Most samples of a row: more than that is a mistake in typing. */
 const MAX_REPEATS = 1000;
@@ -157,6 +158,7 @@ export function addBench(program: Command, outcome: Outcome): void {
     .action(async (typed: Typed) => {
       outcome.exitCode = await benchCommand(readOptions(typed));
     });
+  addBenchCounters(bench, outcome);
   addBenchRace(bench, outcome);
 }
 

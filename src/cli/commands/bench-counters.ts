@@ -1,0 +1,167 @@
+import { writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { NR_CPUS } from '../../kernel/core/limits.js';
+import { describeHost } from '../../lab/bench-host.js';
+import { parseNameList, parseNumberList } from '../../lab/bench-list.js';
+import { benchMachine } from '../../lab/bench-machine.js';
+import { benchHostLine } from '../../lab/bench-table.js';
+import {
+  benchCounters,
+  COUNTER_BENCH_REPEATS,
+  COUNTER_BENCH_SAMPLE_MS,
+  COUNTER_READ_EVERY_MS,
+  isWrong,
+} from '../../lab/counter-bench.js';
+import { counterSvg } from '../../lab/counter-bench-svg.js';
+import { counterChart, counterTable } from '../../lab/counter-bench-table.js';
+import { COUNTER_KIND_NAMES, COUNTER_KINDS } from '../../lab/counter-kind.js';
+import { loadHardware } from '../../machine/config-load.js';
+import type { MachineConfig } from '../../machine/config-types.js';
+import { Machine } from '../../machine/machine.js';
+import { DEFAULT_PRESET } from '../../machine/presets.js';
+import {
+  EXIT_FINE,
+  EXIT_FOUND,
+  note,
+  type Outcome,
+  print,
+  printJson,
+  Progress,
+  UsageError,
+  verdict,
+} from '../output.js';
+
+/** Most samples of a row: more than that is a mistake in typing. */
+const MAX_REPEATS = 1000;
+
+/** The options as they are typed. */
+interface Typed {
+  readonly machine?: string;
+  readonly cpus?: string;
+  readonly kinds?: string;
+  readonly repeats?: string;
+  readonly svg?: string;
+  readonly json?: boolean;
+}
+
+const EXAMPLE = 'Example: gfp bench counters --kinds guarded,atomic --cpus 1,2 --svg counters.svg\n';
+
+const EXPLANATION = `
+Kinds:
+${COUNTER_KIND_NAMES.map((kind) => `  ${kind.padEnd(14)} ${COUNTER_KINDS[kind]}`).join('\n')}
+
+Each is measured for each number of CPUs, first with CPUs that only count, then with the first of them also summing
+the counter every ${COUNTER_READ_EVERY_MS} ms. ns/inc is time of a host core for one increment, the median of samples of ${COUNTER_BENCH_SAMPLE_MS} ms or more,
+with the smallest and largest; speed-up is the throughput as a multiple of one CPU's; inc/Atomics.add compares with a
+bare Atomics.add that the first CPU measures just before. In the end the counter must have all increments; only an
+unguarded one may lose some.
+
+--json prints { host, machine, settings, rows }:
+  host      cpuModel, cores, node, platform
+  machine   name, cpus
+  settings  repeats, sampleMs, readEveryMs
+  rows      kind, cpus, cpuNumbers, reader, oversubscribed, nsPerIncrement, millionPerSecond, atomicAddNs,
+            atomicAdds, coreShare, increments, reads, lost, exactPromised;
+            nsPerIncrement, millionPerSecond, atomicAddNs are { median, min, max }
+
+Exit code: 0 fine, 1 a sum is wrong or the machine failed, 2 bad usage.`;
+
+/** Adds `gfp bench counters`. */
+export function addBenchCounters(bench: Command, outcome: Outcome): void {
+  bench
+    .command('counters')
+    .description('Measure counters: per-CPU ones against shared ones, and how they scale.')
+    .option(
+      '--machine <preset|file>',
+      `machine (default: ${DEFAULT_PRESET}, with as many CPUs as --cpus asks for)`,
+    )
+    .option('--cpus <list>', 'numbers of CPUs, such as 1,2,4 or 1-4 (default: 1, 2, 4 ... all)')
+    .option('--kinds <list>', `some of ${COUNTER_KIND_NAMES.join(',')} (default: all)`)
+    .option('--repeats <n>', `samples of each row (default: ${COUNTER_BENCH_REPEATS})`)
+    .option('--svg <file>', 'draw throughput against CPUs')
+    .option('--json', 'print JSON')
+    .addHelpText('before', EXAMPLE)
+    .addHelpText('after', EXPLANATION)
+    .action(async (typed: Typed) => {
+      outcome.exitCode = await countersCommand(typed);
+    });
+}
+
+async function countersCommand(typed: Typed): Promise<number> {
+  const { cpus, kinds, repeats } = usage(() => readOptions(typed));
+  const { config, name } = chooseMachine(typed.machine, cpus);
+  const machine = await Machine.boot(config);
+  const progress = new Progress();
+  try {
+    const most = machine.onlineCpus().length;
+    if (cpus?.some((count) => count > most) === true) {
+      throw new UsageError(`--cpus ${typed.cpus ?? ''}: machine ${name} has ${most} CPUs online`);
+    }
+    const rows = await benchCounters(machine, {
+      cpus,
+      kinds,
+      repeats,
+      onRow: (kind, count, index, all) => {
+        progress.update(`row ${index + 1} of ${all}: ${kind}, CPUs: ${count}`);
+      },
+    });
+    progress.done();
+    const host = describeHost();
+    if (typed.svg !== undefined) writeFileSync(typed.svg, counterSvg(rows, host));
+    const wrong = rows.filter(isWrong).length;
+    if (typed.json === true) {
+      const settings = {
+        repeats,
+        sampleMs: COUNTER_BENCH_SAMPLE_MS,
+        readEveryMs: COUNTER_READ_EVERY_MS,
+      };
+      printJson({ host, machine: { name, cpus: machine.cpus }, settings, rows });
+    } else {
+      print(`machine ${name}: ${machine.cpus} CPUs\n${benchHostLine(host)}\nmedians of ${repeats} samples\n`);
+      print(`${counterTable(rows, host)}\n\n${counterChart(rows)}\n`);
+      const fine = 'all sums are exact where they must be';
+      print(`sums: ${verdict(wrong === 0, wrong === 0 ? fine : `${wrong} wrong`)}`);
+    }
+    if (typed.svg !== undefined) note(`drawn: ${typed.svg}`);
+    return wrong === 0 ? EXIT_FINE : EXIT_FOUND;
+  } finally {
+    progress.done();
+    await machine.halt();
+  }
+}
+
+function readOptions({ cpus, kinds, repeats }: Typed) {
+  return {
+    cpus: cpus === undefined ? undefined : parseNumberList(cpus, '--cpus', 1, NR_CPUS),
+    kinds: kinds === undefined ? undefined : parseNameList(kinds, '--kinds', COUNTER_KIND_NAMES),
+    repeats: repeats === undefined ? COUNTER_BENCH_REPEATS : parseRepeats(repeats),
+  };
+}
+
+function parseRepeats(text: string): number {
+  const repeats = /^\d+$/.test(text) ? Number(text) : 0;
+  if (repeats >= 1 && repeats <= MAX_REPEATS) return repeats;
+  throw new RangeError(`--repeats ${text} is wrong; right is a number from 1 to ${MAX_REPEATS}`);
+}
+
+/** The machine to boot: the user's, the default one, or one like it with more CPUs. */
+function chooseMachine(
+  machine: string | undefined,
+  cpus: readonly number[] = [],
+): { config: string | MachineConfig; name: string } {
+  if (machine !== undefined) return { config: machine, name: machine };
+  const most = Math.max(0, ...cpus);
+  const isLarger = most > loadHardware(DEFAULT_PRESET).cpuNodes.length;
+  if (!isLarger) return { config: DEFAULT_PRESET, name: DEFAULT_PRESET };
+  return { config: benchMachine(most), name: `${DEFAULT_PRESET} with more CPUs` };
+}
+
+/** What the lab calls out of range is bad usage here. */
+function usage<Value>(action: () => Value): Value {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(error.message);
+    throw error;
+  }
+}
