@@ -23,6 +23,8 @@ import type { SimThread } from './thread.js';
 const MAX_IDLE_TIMEOUTS = 10_000;
 /** Rounds that a counting loop may spin without any change, when nobody else can go on. */
 const MAX_PASSES = 4096;
+/** The same for any other loop: what it calls may count as well. */
+const MAX_UNCOUNTED_PASSES = 256;
 
 /** Runs executions: who can go on, who does, and what waiting, waking and locking do. */
 export abstract class Scheduler extends Booking {
@@ -178,8 +180,8 @@ export abstract class Scheduler extends Booking {
   }
 
   /**
-   * Nobody can go on of his own: time passes until the first timed wait is over, or a counting spin loop goes another
-   * round. If that does not help either, the program hangs.
+   * Nobody can go on of his own: time passes until the first timed wait is over, or a spin loop, which may count, goes
+   * another round. If that does not help either, the program hangs.
    *
    * @returns mask of those who can go on then; 0 when the execution is over
    */
@@ -200,10 +202,10 @@ export abstract class Scheduler extends Booking {
     const timed = alive.filter((t) => t.deadline !== Infinity && t.waiting);
     if (timed.length > 0 && this.idleTimeouts < MAX_IDLE_TIMEOUTS) return this.passTime(timed);
     const spinning = alive.filter((t) => t.kind === OP_AWAIT);
-    const patient = spinning.find((t) => t.bounded && !t.exhausted);
+    const patient = spinning.find((t) => !t.exhausted);
     if (patient !== undefined) {
       patient.exhausted = true;
-      patient.passes = MAX_PASSES;
+      patient.passes = patient.bounded ? MAX_PASSES : MAX_UNCOUNTED_PASSES;
       return patient.bit;
     }
     if (timed.length > 0)

@@ -54,6 +54,26 @@ describe('a correct program passes under every strategy', () => {
     expect(await run([consumer, producer], {}, { strategy })).toPass();
   });
 
+  test.each(STRATEGIES)('loops that end by what only they see: %s', async (strategy) => {
+    const byClosure: Thread = (m) => {
+      let left = 20;
+      const isLeft = () => {
+        left -= 1;
+        return left > 0;
+      };
+      while (Atomics.load(m.i32, 0) === 0 && isLeft());
+    };
+    const byElement: Thread = (m) => {
+      const tries = { count: 0 };
+      while (Atomics.load(m.i32, 0) === 0 && tries.count < 20) tries.count = tries.count + 1;
+    };
+    const byIterator: Thread = (m) => {
+      const values = [1, 2, 3, 4, 5, 6][Symbol.iterator]();
+      while (Atomics.load(m.i32, 0) === 0) if (values.next().done === true) return;
+    };
+    expect(await run([byClosure, byElement, byIterator], {}, { strategy })).toPass();
+  });
+
   test('a visit of a loop is no round of it', async () => {
     const peek = (m: Parameters<Thread>[0]) => {
       for (let i = 0; i < 1; i++) Atomics.load(m.i32, 0);
