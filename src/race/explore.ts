@@ -125,6 +125,8 @@ class Campaign {
   #repeat(execution: Execution): Execution | undefined {
     const again = this.#explorer.replay(execution.schedule);
     if (again.failure !== null) return again;
+    const stray = this.#explorer.program.strayWord?.();
+    if (stray !== undefined) return { ...execution, failure: strayWrite(stray) };
     if (again.hash === execution.hash && again.steps === execution.steps) return undefined;
     return { ...execution, failure: nondeterminism(execution, again) };
   }
@@ -193,7 +195,21 @@ function withTrace(result: Exploration, trace: Trace | undefined): Exploration {
 function unrepeated(failing: Execution, again: Execution): Failure {
   // The orders of locks can come from several executions.
   const { failure } = failing;
-  return failure?.kind === 'lock-order' ? failure : nondeterminism(failing, again);
+  const isSeenOnce = failure?.kind === 'lock-order' || failure?.kind === 'hidden-access';
+  return isSeenOnce ? failure : nondeterminism(failing, again);
+}
+
+/** All writes were taken back, and yet a word is not what it was. */
+function strayWrite(word: string): Failure {
+  return {
+    kind: 'hidden-access',
+    message:
+      `${word} was written by code that is not transformed: \`gfp check FILE\` transforms what FILE imports by relative ` +
+      "paths; in vitest, let the option include of gfpRace() of 'gfp/race/vite' match all files with shared code",
+    thread: -1,
+    step: -1,
+    details: [],
+  };
 }
 
 function nondeterminism(first: Execution, again: Execution): Failure {

@@ -59,6 +59,11 @@ export class MemoryProgram implements Program {
     this.#scenario.final?.(this.#m);
   }
 
+  strayWord(): string | undefined {
+    const word = this.memory.main.findIndex((value) => value !== 0);
+    return word < 0 ? undefined : this.nameOf(word * 4, 4, null);
+  }
+
   get history(): History {
     return this.#history;
   }

@@ -24,6 +24,8 @@ export interface Program {
   /** After all threads have ended; throws what is wrong. */
   final(): void;
   nameOf(address: number, size: number, info: ViewInfo | null): string;
+  /** Between executions: a word that is not what it was before, so that something unseen has written it. */
+  strayWord?(): string | undefined;
 }
 
 /** Operations after which an execution counts as one that does not end. */

@@ -1,6 +1,7 @@
 import { explore, readOnce, scenario, writeOnce, type ExploreOptions, type MemoryScenario } from 'gfp/race';
 import 'gfp/race/vitest';
 import { describe, expect, test } from 'vitest';
+import { setElement } from './not-transformed.js';
 
 type Thread = MemoryScenario['threads'][number];
 
@@ -98,6 +99,16 @@ describe('a correct program passes under every strategy', () => {
 });
 
 describe('each kind of failure', () => {
+  test('hidden-access: a write by code that is not transformed', async () => {
+    const writer: Thread = (m) => {
+      setElement(m.i32, 2);
+    };
+    const result = await run([writer, writer]);
+    expect(result).toFailWith('hidden-access');
+    expect(result.message).toMatch(/^i32\[2\] was written by code that is not transformed/);
+    expect(result.complete).toBe(false);
+  });
+
   test('race: plain increments', async () => {
     const result = await run([increment, increment]);
     expect(result).toFailWith('race');
