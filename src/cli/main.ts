@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { addBench } from './commands/bench.js';
 import { addCheck } from './commands/check.js';
+import { addDemo } from './commands/demo.js';
 import { addReplay } from './commands/replay.js';
 import { addRun } from './commands/run.js';
 import { addStress } from './commands/stress.js';
@@ -20,7 +21,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .exitOverride();
   // Each subcommand says through this what its exit code is.
   const outcome = { exitCode: 0 };
-  for (const add of [addRun, addReplay, addStress, addCheck, addBench]) add(program, outcome);
+  for (const add of [addRun, addReplay, addStress, addCheck, addDemo, addBench]) add(program, outcome);
   try {
     await program.parseAsync(argv);
     return outcome.exitCode;
