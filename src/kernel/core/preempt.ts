@@ -1,3 +1,4 @@
+import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import type { Cpu } from './cpu.js';
 import { CPU_AREA } from './cpu-area.js';
 import { CPU_IRQ } from './interrupt-data.js';
@@ -17,6 +18,8 @@ export const PREEMPT_ACTIVE = 1 << 28;
 
 // Module-local constants: V8 folds them into the code, imported ones cost a load each.
 const PREEMPT_COUNT = CPU_AREA.at.preempt_count;
+const INDEX = WORD_INDEX_MASK;
+const serve = poll;
 const SOFTIRQ_PENDING = CPU_AREA.at.irq + CPU_IRQ.at.softirq_pending;
 
 /** This CPU's preempt_count. Any context. */
@@ -36,13 +39,17 @@ export function sub_preempt_count(k: Cpu, value: number): void {
 
 /** Keeps this code on this CPU. Nests; any context. */
 export function preempt_disable(k: Cpu): void {
-  k.i32[k.area + PREEMPT_COUNT]++;
+  const { i32 } = k;
+  const area = k.area & INDEX;
+  i32[area + PREEMPT_COUNT]++;
 }
 
 /** Undoes one {@link preempt_disable}, and serves what came in meanwhile. Any context. */
 export function preempt_enable(k: Cpu): void {
-  k.i32[k.area + PREEMPT_COUNT]--;
-  poll(k);
+  const { i32 } = k;
+  const area = k.area & INDEX;
+  i32[area + PREEMPT_COUNT]--;
+  serve(k);
 }
 
 /** Undoes one {@link preempt_disable} without a preemption point. Any context. */

@@ -1,3 +1,4 @@
+import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
@@ -22,6 +23,9 @@ export const PERCPU_CHUNK_SHIFT = 12;
 const SHIFT = PERCPU_CHUNK_SHIFT;
 const LIMIT = MAX_PERCPU_CHUNKS << PERCPU_CHUNK_SHIFT;
 const IN_CHUNK = (1 << PERCPU_CHUNK_SHIFT) - 1;
+const INDEX = WORD_INDEX_MASK;
+const disable = preempt_disable;
+const enable = preempt_enable;
 
 /** A static per-CPU variable: the words from the beginning of a CPU's area to its copy. The same for all CPUs. */
 export type PerCpu = number;
@@ -34,18 +38,18 @@ export type PerCpuPointer = number;
 
 /** Disables preemption; this CPU's copy. Nothing may sleep before {@link put_cpu_var}. Any context. */
 export function get_cpu_var(k: Cpu, variable: PerCpu): number {
-  preempt_disable(k);
+  disable(k);
   return __get_cpu_var(k, variable);
 }
 
 /** Ends what {@link get_cpu_var} began. */
 export function put_cpu_var(k: Cpu, _variable: PerCpu): void {
-  preempt_enable(k);
+  enable(k);
 }
 
 /** This CPU's copy; the caller has disabled preemption, or does not care which copy it is. Any context. */
 export function __get_cpu_var(k: Cpu, variable: PerCpu): number {
-  return k.area + variable;
+  return (k.area & INDEX) + variable;
 }
 
 /** A CPU's copy; nothing protects it against that CPU. Any context. */
@@ -55,13 +59,13 @@ export function per_cpu(k: Cpu, variable: PerCpu, cpu: number): number {
 
 /** Disables preemption; the number of this CPU. Nothing may sleep before {@link put_cpu}. Any context. */
 export function get_cpu(k: Cpu): number {
-  preempt_disable(k);
+  disable(k);
   return k.cpu;
 }
 
 /** Ends what {@link get_cpu} began. */
 export function put_cpu(k: Cpu): void {
-  preempt_enable(k);
+  enable(k);
 }
 
 /**
@@ -75,20 +79,20 @@ export function per_cpu_ptr(k: Cpu, pointer: PerCpuPointer, cpu: number): number
 
 /** {@link get_cpu_var} of a dynamic variable: disables preemption; this CPU's copy. */
 export function get_cpu_ptr(k: Cpu, pointer: PerCpuPointer): number {
-  preempt_disable(k);
+  disable(k);
   return copyIn(k, k.area, pointer);
 }
 
 /** Ends what {@link get_cpu_ptr} began. */
 export function put_cpu_ptr(k: Cpu, _pointer: PerCpuPointer): void {
-  preempt_enable(k);
+  enable(k);
 }
 
 function copyIn(k: Cpu, area: number, pointer: PerCpuPointer): number {
   const offset = ~pointer;
   // Also NULL and numbers that are no pointer at all: as unsigned ones they are too large.
   if (offset >>> 0 >= LIMIT) notDynamic(k, pointer);
-  const chunk = k.i32[area + CHUNKS + (offset >>> SHIFT)];
+  const chunk = k.i32[(area & INDEX) + CHUNKS + (offset >>> SHIFT)] & INDEX;
   if (chunk === 0) notDynamic(k, pointer);
   return chunk + (offset & IN_CHUNK);
 }

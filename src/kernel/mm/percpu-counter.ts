@@ -1,3 +1,4 @@
+import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import { double, struct, word } from '../../image/struct.js';
 import { readDoubleOnce, readOnce } from '../core/access-once.js';
 import type { Cpu } from '../core/cpu.js';
@@ -50,6 +51,9 @@ const COUNTERS = PERCPU_COUNTER.at.counters;
  */
 export const FBC_BATCH = NR_CPUS * 2;
 const BATCH = FBC_BATCH;
+const INDEX = WORD_INDEX_MASK;
+const ownCopy = get_cpu_ptr;
+const enable = preempt_enable;
 
 const ENOMEM = 12;
 
@@ -92,11 +96,11 @@ export function percpu_counter_destroy(k: Cpu, fbc: number): void {
 /** Adds an integer, which may be negative. */
 export function percpu_counter_add(k: Cpu, fbc: number, amount: number): void {
   const { i32 } = k;
-  const own = get_cpu_ptr(k, i32[fbc + COUNTERS]);
+  const own = ownCopy(k, i32[(fbc & INDEX) + COUNTERS]);
   const count = i32[own] + amount;
   if (count >= BATCH || count <= -BATCH) spill(k, fbc, own, count);
   else i32[own] = count;
-  preempt_enable(k);
+  enable(k);
 }
 
 /** {@link percpu_counter_add} by its name up to 2.6.23. */

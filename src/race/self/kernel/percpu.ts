@@ -56,7 +56,7 @@ const guarded = kernelPart(
       patches: [
         {
           file: ACCESS,
-          find: 'return k.area + variable;',
+          find: 'return (k.area & INDEX) + variable;',
           replace: 'return k.i32[KERNEL.cpu_area] + variable;',
         },
       ],
