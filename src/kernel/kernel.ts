@@ -58,6 +58,11 @@ export class Kernel extends PercpuFace {
     return 0;
   }
 
+  /** Loads the module's function that a number stands for, before it is called. */
+  preload(symbol: number): void {
+    this.functions[symbol - FIRST_MODULE_SYMBOL] ??= this.load(symbol);
+  }
+
   private load(symbol: number): ModuleFunction {
     const { name, url } = moduleSymbolText(this, symbol);
     return this.platform.load(url, name);

@@ -69,6 +69,11 @@ export interface MachineScenario extends CommonScenario {
   readonly console?: (k: Kernel) => void;
   /** Interrupt handlers: each may come once, on its CPU, wherever interrupts are enabled there. */
   readonly interrupts?: readonly { readonly cpu: number; readonly handler: (k: Kernel) => void }[];
+  /**
+   * Functions that the kernel calls by number: timers, tasklets, handlers of `request_irq`. Their numbers are those of
+   * {@link SCENARIO_MODULE}: `k.module_symbol(SCENARIO_MODULE, 'name')`.
+   */
+  readonly functions?: Readonly<Record<string, (k: Kernel, info: number, second?: number) => unknown>>;
   /** How many page allocations of an execution may be made to fail; default 0. */
   readonly allocationFailures?: number;
   /** Whether pages that the execution allocated and did not free are a `leak`; default false. */
@@ -78,6 +83,9 @@ export interface MachineScenario extends CommonScenario {
   /** Changes of the kernel's source, for mutants: in `file` (`kernel/mm/buddy`), `find` becomes `replace`. */
   readonly patches?: readonly SourcePatch[];
 }
+
+/** The module that a scenario's own functions belong to. */
+export const SCENARIO_MODULE = 'scenario:functions';
 
 /** A change of a source text. `find` must stand there exactly once. */
 export interface SourcePatch {

@@ -1,4 +1,4 @@
-import { BUG_ON } from '../core/bug.js';
+import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA, IRQ_DEVICE } from '../core/cpu-area.js';
 import { cpu_online } from '../core/cpu-mask.js';
@@ -14,12 +14,9 @@ const PENDING = CPU_AREA.at.irq + CPU_IRQ.at.irq_pending;
  * thread, any context.
  */
 export function raise_irq(k: Cpu, cpu: number, irq: number): void {
-  BUG_ON(k, !(Number.isInteger(irq) && irq >= 0 && irq < NR_IRQS), `there is no IRQ ${irq}`);
-  BUG_ON(
-    k,
-    !(cpu >= 0 && cpu < k.i32[KERNEL.nr_cpus]),
-    `IRQ ${irq} raised on CPU ${cpu}: there is no such CPU`,
-  );
+  if (!(Number.isInteger(irq) && irq >= 0 && irq < NR_IRQS)) BUG(k, `there is no IRQ ${irq}`);
+  if (!(cpu >= 0 && cpu < k.i32[KERNEL.nr_cpus]))
+    BUG(k, `IRQ ${irq} raised on CPU ${cpu}: there is no such CPU`);
   Atomics.or(k.i32, k.i32[KERNEL.cpu_area + cpu] + PENDING + (irq >>> 5), 1 << (irq & 31));
   // Whoever takes the CPU down looks for interrupts after it has gone: one of the two sees the other.
   if (cpu_online(k, cpu)) raiseInterrupt(k, cpu, IRQ_DEVICE);

@@ -1,4 +1,4 @@
-import { BUG_ON, WARN } from '../core/bug.js';
+import { BUG, WARN } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { COMM_BYTES } from '../core/limits.js';
 import { IRQ_DESC, IRQACTION, KERNEL_IRQ, MAX_IRQ_ACTIONS, NR_IRQS } from '../core/interrupt-data.js';
@@ -92,14 +92,14 @@ export function synchronize_irq(k: Cpu, irq: number): void {
   const word = irqDesc(irq) + SERVING;
   const serving = Atomics.load(k.i32, word);
   if (serving === 0) return;
-  BUG_ON(k, serving === k.cpu + 1, `a handler of IRQ ${irq} waits until it has ended itself`);
+  if (serving === k.cpu + 1) BUG(k, `a handler of IRQ ${irq} waits until it has ended itself`);
   // Another round of the line, or another CPU, is not that handler's business any more.
   waitWhileWord(k, word, serving);
 }
 
 /** Keeps a line from being served, without waiting for handlers that run. Nests. Any context. */
 export function disable_irq_nosync(k: Cpu, irq: number): void {
-  BUG_ON(k, !isLine(irq), `there is no IRQ ${irq}`);
+  if (!isLine(irq)) BUG(k, `there is no IRQ ${irq}`);
   const desc = irqDesc(irq);
   const flags = spin_lock_irqsave(k, desc);
   k.i32[desc + DEPTH]++;
@@ -114,7 +114,7 @@ export function disable_irq(k: Cpu, irq: number): void {
 
 /** Undoes one {@link disable_irq}; the last one raises the line here if it was raised meanwhile. Any context. */
 export function enable_irq(k: Cpu, irq: number): void {
-  BUG_ON(k, !isLine(irq), `there is no IRQ ${irq}`);
+  if (!isLine(irq)) BUG(k, `there is no IRQ ${irq}`);
   const desc = irqDesc(irq);
   const flags = spin_lock_irqsave(k, desc);
   const depth = k.i32[desc + DEPTH];

@@ -1,4 +1,4 @@
-import { BUG_ON, panic } from '../core/bug.js';
+import { BUG, panic } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA, IRQ_SOFTIRQ } from '../core/cpu-area.js';
 import { KernelPanic, MachineHalted, WaitGivenUp } from '../core/errors.js';
@@ -54,11 +54,8 @@ const { action: ACTION, data: DATA } = SOFTIRQ_ACTION.at;
  */
 export function open_softirq(k: Cpu, nr: number, action: number, data = 0): void {
   const owned = nr === HI_SOFTIRQ || nr === TIMER_SOFTIRQ || nr === TASKLET_SOFTIRQ;
-  BUG_ON(
-    k,
-    !Number.isInteger(nr) || nr < 0 || nr >= NR_SOFTIRQS || owned,
-    `softirq ${nr} cannot be opened: it must be below ${NR_SOFTIRQS}, and not the kernel's own`,
-  );
+  if (!Number.isInteger(nr) || nr < 0 || nr >= NR_SOFTIRQS || owned)
+    BUG(k, `softirq ${nr} cannot be opened: it must be below ${NR_SOFTIRQS}, and not the kernel's own`);
   checkSymbol(k, action);
   const entry = VEC + nr * SOFTIRQ_ACTION.words;
   k.f64[(entry + DATA) >>> 1] = data;
@@ -73,7 +70,7 @@ export function raise_softirq_irqoff(k: Cpu, nr: number): void {
 
 /** {@link raise_softirq_irqoff} with interrupts on or off. Any context. */
 export function raise_softirq(k: Cpu, nr: number): void {
-  BUG_ON(k, !(nr >= 0 && nr < NR_SOFTIRQS), `there is no softirq ${nr}`);
+  if (!(nr >= 0 && nr < NR_SOFTIRQS)) BUG(k, `there is no softirq ${nr}`);
   const flags = local_irq_save(k);
   raise_softirq_irqoff(k, nr);
   local_irq_restore(k, flags);
@@ -141,7 +138,7 @@ function runSoftirq(k: Cpu, nr: number): void {
     default: {
       const entry = VEC + nr * SOFTIRQ_ACTION.words;
       const action = Atomics.load(k.i32, entry + ACTION);
-      BUG_ON(k, action === 0, `softirq ${nr} was raised, but open_softirq() was not called for it`);
+      if (action === 0) BUG(k, `softirq ${nr} was raised, but open_softirq() was not called for it`);
       k.call(action, k.f64[(entry + DATA) >>> 1]);
     }
   }

@@ -1,4 +1,4 @@
-import { BUG_ON } from '../core/bug.js';
+import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
 import { CPU_IRQ, TASKLET_LIST } from '../core/interrupt-data.js';
@@ -59,11 +59,8 @@ function beginTasklet(k: Cpu, tasklet: number): boolean {
     return false;
   }
   const state = Atomics.and(i32, tasklet + STATE, ~TASKLET_STATE_SCHED);
-  BUG_ON(
-    k,
-    (state & TASKLET_STATE_SCHED) === 0,
-    `a tasklet runs that is not scheduled: ${k.nameOf(tasklet)}`,
-  );
+  if ((state & TASKLET_STATE_SCHED) === 0)
+    BUG(k, `a tasklet runs that is not scheduled: ${k.nameOf(tasklet)}`);
   k.platform.notify(tasklet + STATE, Infinity);
   return true;
 }

@@ -1,4 +1,4 @@
-import { BUG_ON } from '../core/bug.js';
+import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
 import { CPU_IRQ, TASKLET_LIST } from '../core/interrupt-data.js';
@@ -28,7 +28,7 @@ const { head: HEAD, tail: TAIL, count: LIST_COUNT } = TASKLET_LIST.at;
  */
 export function tasklet_init(k: Cpu, tasklet: number, func: number, data = 0): void {
   checkSymbol(k, func);
-  BUG_ON(k, (tasklet & 1) !== 0, `a tasklet_struct begins at an even word: ${k.nameOf(tasklet)}`);
+  if ((tasklet & 1) !== 0) BUG(k, `a tasklet_struct begins at an even word: ${k.nameOf(tasklet)}`);
   k.i32.fill(0, tasklet, tasklet + TASKLET.words);
   k.i32[tasklet + FUNC] = func;
   k.f64[(tasklet + DATA) >>> 1] = data;
@@ -85,7 +85,7 @@ export function tasklet_disable(k: Cpu, tasklet: number): void {
 /** Undoes one {@link tasklet_disable}; the last one lets a tasklet run that was scheduled meanwhile. Any context. */
 export function tasklet_enable(k: Cpu, tasklet: number): void {
   const before = Atomics.sub(k.i32, tasklet + COUNT, 1);
-  BUG_ON(k, before <= 0, `tasklet_enable of a tasklet that is not disabled: ${k.nameOf(tasklet)}`);
+  if (before <= 0) BUG(k, `tasklet_enable of a tasklet that is not disabled: ${k.nameOf(tasklet)}`);
   if (before === 1) runAgain(k, tasklet);
 }
 
@@ -107,7 +107,7 @@ function waitUntilStopped(k: Cpu, tasklet: number): void {
   for (;;) {
     const run = Atomics.load(k.i32, tasklet + RUN);
     if (run === 0) return;
-    BUG_ON(k, run === k.cpu + 1, `a tasklet waits until it has ended itself: ${k.nameOf(tasklet)}`);
+    if (run === k.cpu + 1) BUG(k, `a tasklet waits until it has ended itself: ${k.nameOf(tasklet)}`);
     waitWhileWord(k, tasklet + RUN, run);
   }
 }

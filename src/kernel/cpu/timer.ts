@@ -1,5 +1,5 @@
 import { readOnce } from '../core/access-once.js';
-import { BUG_ON } from '../core/bug.js';
+import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { TIMER_BASE } from '../core/interrupt-data.js';
 import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
@@ -21,7 +21,7 @@ const { running_timer: RUNNING } = TIMER_BASE.at;
 
 /** Makes a timer that is not pending. Its function and expiry come later: {@link setup_timer}, {@link mod_timer}. */
 export function init_timer(k: Cpu, timer: number): void {
-  BUG_ON(k, (timer & 1) !== 0, `a timer_list begins at an even word: ${k.nameOf(timer)}`);
+  if ((timer & 1) !== 0) BUG(k, `a timer_list begins at an even word: ${k.nameOf(timer)}`);
   k.i32.fill(0, timer, timer + TIMER_LIST.words);
   k.i32[timer + BASE] = k.cpu;
 }
@@ -55,20 +55,20 @@ export function mod_timer(k: Cpu, timer: number, expires: number): number {
 
 /** Sets a timer that is not pending, for its `expires`. Any context. */
 export function add_timer(k: Cpu, timer: number): void {
-  BUG_ON(k, timer_pending(k, timer), `add_timer of a timer that is pending: ${k.nameOf(timer)}`);
+  if (timer_pending(k, timer)) BUG(k, `add_timer of a timer that is pending: ${k.nameOf(timer)}`);
   setTimer(k, timer, k.i32[timer + EXPIRES], k.cpu);
 }
 
 /** {@link add_timer} on another CPU. Any context. */
 export function add_timer_on(k: Cpu, timer: number, cpu: number): void {
-  BUG_ON(k, timer_pending(k, timer), `add_timer_on of a timer that is pending: ${k.nameOf(timer)}`);
-  BUG_ON(k, !(cpu >= 0 && cpu < k.i32[KERNEL.nr_cpus]), `add_timer_on CPU ${cpu}: there is no such CPU`);
+  if (timer_pending(k, timer)) BUG(k, `add_timer_on of a timer that is pending: ${k.nameOf(timer)}`);
+  if (!(cpu >= 0 && cpu < k.i32[KERNEL.nr_cpus])) BUG(k, `add_timer_on CPU ${cpu}: there is no such CPU`);
   setTimer(k, timer, k.i32[timer + EXPIRES], cpu);
 }
 
 function setTimer(k: Cpu, timer: number, expires: number, cpu: number): number {
   const { i32 } = k;
-  BUG_ON(k, i32[timer + FUNCTION] === 0, `a timer without a function is set: ${k.nameOf(timer)}`);
+  if (i32[timer + FUNCTION] === 0) BUG(k, `a timer without a function is set: ${k.nameOf(timer)}`);
   const flags = local_irq_save(k);
   const from = lockBases(k, timer, cpu);
   const wasPending = isPending(k, timer);
@@ -129,7 +129,7 @@ export function del_timer_sync(k: Cpu, timer: number): number {
     const cpu = Atomics.load(k.i32, timer + BASE);
     const word = timerBase(k, cpu) + RUNNING;
     const own = cpu === k.cpu && Atomics.load(k.i32, word) === timer;
-    BUG_ON(k, own, `del_timer_sync inside the function of the timer: ${k.nameOf(timer)}`);
+    if (own) BUG(k, `del_timer_sync inside the function of the timer: ${k.nameOf(timer)}`);
     waitWhileWord(k, word, timer);
   }
 }

@@ -34,6 +34,7 @@ const MACHINE_FIELDS: Readonly<Record<keyof MachineScenario, Shape>> = {
   ignore: 'array',
   console: 'function',
   interrupts: 'array',
+  functions: 'object',
   allocationFailures: 'number',
   noLeaks: 'boolean',
   realLocks: 'boolean',

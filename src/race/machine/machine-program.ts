@@ -3,6 +3,7 @@ import { MemoryImage } from '../../image/memory-image.js';
 import { CPU_AREA } from '../../kernel/core/cpu-area.js';
 import { KERNEL } from '../../kernel/core/kernel-data.js';
 import { writeFirmware } from '../../kernel/firmware.js';
+import type { ModuleFunction } from '../../kernel/core/platform.js';
 import { Kernel } from '../../kernel/kernel.js';
 import { loadHardware } from '../../machine/config-load.js';
 import { AddressMap } from '../engine/address-map.js';
@@ -12,7 +13,7 @@ import { MAX_THREADS } from '../engine/strategy.js';
 import { SimThread } from '../engine/thread.js';
 import { limitsOf, type Program, twin } from '../program.js';
 import { RaceUsageError } from '../race-error.js';
-import type { MachineMemory, MachineScenario } from '../scenario.js';
+import { SCENARIO_MODULE, type MachineMemory, type MachineScenario } from '../scenario.js';
 import { bootCpus, loadKernel, type SimulatedKernel } from './boot-simulated.js';
 import { causeOfReport, kindOfReport } from './kernel-failure.js';
 import { chooseTwins, type TwinChoices } from './kernel-twins.js';
@@ -60,12 +61,15 @@ class MachineProgram implements Program {
     this.#cpus = bootCpus(kernel, this.#image, hardware, {
       now: () => (this.#isAttached ? this.#executor.time : 0),
       report: (text) => this.#reported(text),
-      load: (url) => {
+      load: (url, functionName) => {
+        const found = url === SCENARIO_MODULE ? scenario.functions?.[functionName] : undefined;
+        if (found !== undefined) return found as ModuleFunction;
         throw new RaceUsageError(
           `scenario '${this.name}': module ${url} cannot be called across simulated CPUs`,
         );
       },
     });
+    this.#loadFunctions();
     this.#unwatched = new Kernel(this.#image, 0, this.#cpus[0].platform);
     this.threads = this.#makeThreads();
     this.#starters = this.#makeStarters();
@@ -98,6 +102,8 @@ class MachineProgram implements Program {
     this.#failuresLeft = this.#scenario.allocationFailures ?? 0;
     this.#history.begin();
     this.#shadow.begin();
+    // The setup must not see the time of the execution before.
+    this.#executor.time = 0;
     this.#setOwner(0, 1);
     this.#scenario.setup?.(this.#cpus[0]);
     const ordinary = this.threads.filter((t) => t.base === null && t.name !== CONSOLE);
@@ -116,6 +122,15 @@ class MachineProgram implements Program {
   nameOf(address: number, size: number): string {
     const name = this.#unwatched.nameOf(address >>> 2);
     return size < 4 ? `${name} byte ${address & 3}` : name;
+  }
+
+  /** Before anything runs: the first call of a function is like all others then. */
+  #loadFunctions(): void {
+    for (const [name, f] of Object.entries(this.#scenario.functions ?? {})) {
+      twin(this.name, `functions.${name}`, f);
+      const symbol = this.#cpus[0].module_symbol(SCENARIO_MODULE, name);
+      for (const k of this.#cpus) for (let cpu = 0; cpu < this.#cpus.length; cpu++) k.as(cpu).preload(symbol);
+    }
   }
 
   #makeThreads(): SimThread[] {

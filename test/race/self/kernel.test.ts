@@ -6,7 +6,8 @@ import { KERNEL } from '../../../src/kernel/core/kernel-data.js';
 import { releaseCpu } from '../../../src/kernel/cpu/ownership.js';
 import { audit } from '../../../src/kernel/debug/audit.js';
 import { loadHardware } from '../../../src/machine/config-load.js';
-import type { MachineScenario } from '../../../src/race/scenario.js';
+import { SCENARIO_MODULE, type MachineScenario } from '../../../src/race/scenario.js';
+import type { Kernel } from '../../../src/kernel/kernel.js';
 import { KERNEL_CHECKS } from '../../../src/race/self/kernel/index.js';
 import { bootInProcess, type LoneMachine } from '../../support/boot-in-process.js';
 
@@ -37,6 +38,11 @@ function partsOf(scenario: MachineScenario): Part[] {
 /** Runs a scenario's parts one after another. */
 function runInTurn(scenario: MachineScenario, parts: readonly Part[]): LoneMachine {
   const machine = bootInProcess(loadHardware(scenario.machine));
+  for (const [name, f] of Object.entries(scenario.functions ?? {})) {
+    machine.platform.modules.set(`${name}@${SCENARIO_MODULE}`, (k, info, second) =>
+      f(k as Kernel, info, second),
+    );
+  }
   scenario.setup?.(machine.k);
   releaseCpu(machine.k);
   for (const part of parts) part(machine);

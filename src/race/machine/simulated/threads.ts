@@ -1,7 +1,7 @@
 import type { Kernel } from '../../../kernel/kernel.js';
 import { CPU_AREA } from '../../../kernel/core/cpu-area.js';
-import { add_preempt_count, HARDIRQ_OFFSET, sub_preempt_count } from '../../../kernel/core/preempt.js';
 import { goIdle } from '../../../kernel/cpu/ownership.js';
+import { irq_enter, irq_exit } from '../../../kernel/cpu/softirq.js';
 
 /** What a simulated thread executes around a function of a scenario. */
 
@@ -16,12 +16,15 @@ export function runAsConsole(k: Kernel, body: (k: Kernel) => void): void {
   body(k);
 }
 
-/** An interrupt handler, in hardirq context with interrupts off; the explorer begins it where they are on. */
+/**
+ * An interrupt handler, in hardirq context with interrupts off, and the softirqs that it leaves behind; the explorer begins
+ * it where interrupts are on.
+ */
 export function runHandler(k: Kernel, handler: (k: Kernel) => void): void {
   const irqs = k.area + CPU_AREA.at.irqs_disabled;
   k.i32[irqs] = 1;
-  add_preempt_count(k, HARDIRQ_OFFSET);
+  irq_enter(k);
   handler(k);
-  sub_preempt_count(k, HARDIRQ_OFFSET);
+  irq_exit(k);
   k.i32[irqs] = 0;
 }

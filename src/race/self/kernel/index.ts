@@ -3,13 +3,17 @@ import type { MachineScenario, Scenario } from '../../scenario.js';
 import { ATOMIC_PARTS } from './atomics.js';
 import { BUDDY_PARTS } from './buddy.js';
 import { DRAIN_PARTS } from './drain.js';
+import { INTERRUPT_PARTS } from './interrupts.js';
 import type { KernelPart } from './kernel-part.js';
 import { PAGE_LIST_PARTS } from './page-lists.js';
 import { PERCPU_PARTS } from './percpu.js';
 import { REFERENCE_PARTS } from './references.js';
 import { RWLOCK_PARTS } from './rwlock.js';
 import { SEQLOCK_PARTS } from './seqlock.js';
+import { SOFTIRQ_PARTS } from './softirq.js';
 import { SPINLOCK_PARTS } from './spinlock.js';
+import { TASKLET_PARTS } from './tasklet.js';
+import { TIMER_PARTS } from './timer.js';
 import { UNPLUGGING_PARTS } from './unplugging.js';
 import { ZONE_PARTS } from './zones.js';
 
@@ -33,6 +37,10 @@ const PARTS: readonly KernelPart[] = [
   ...PERCPU_PARTS,
   ...ZONE_PARTS,
   ...UNPLUGGING_PARTS,
+  ...INTERRUPT_PARTS,
+  ...SOFTIRQ_PARTS,
+  ...TASKLET_PARTS,
+  ...TIMER_PARTS,
 ];
 
 function checksOf(parts: readonly KernelPart[]): KernelCheck[] {
