@@ -97,9 +97,9 @@ export function percpu_counter_destroy(k: Cpu, fbc: number): void {
 export function percpu_counter_add(k: Cpu, fbc: number, amount: number): void {
   const { i32 } = k;
   const own = ownCopy(k, i32[(fbc & INDEX) + COUNTERS]);
-  const count = i32[own] + amount;
+  const count = i32[own & INDEX] + amount;
   if (count >= BATCH || count <= -BATCH) spill(k, fbc, own, count);
-  else i32[own] = count;
+  else i32[own & INDEX] = count;
   enable(k);
 }
 
