@@ -4,7 +4,7 @@ export const COUNTER_KINDS = {
   guarded: 'a static per-CPU variable between get_cpu_var and put_cpu_var',
   unguarded: 'a static per-CPU variable through __get_cpu_var',
   dynamic: 'an alloc_percpu variable between get_cpu_ptr and put_cpu_ptr',
-  percpu_counter: 'percpu_counter_inc',
+  percpu_counter: 'percpu_counter_add of 1',
   atomic: 'atomic_inc of one atomic_t that all CPUs share',
   spinlock: 'an int that all CPUs share, under a spinlock',
   rwlock: 'an int that all CPUs share, under write_lock; read under read_lock',

@@ -122,7 +122,7 @@ const percpu_counter: CounterLoop = {
     return fbc;
   },
   count(k, fbc, _, times) {
-    for (let i = 0; i < times; i++) k.percpu_counter_inc(fbc);
+    for (let i = 0; i < times; i++) k.percpu_counter_add(fbc, 1);
   },
   sum: (k, fbc) => k.percpu_counter_sum(fbc) | 0,
   free(k, fbc) {
