@@ -1,7 +1,7 @@
 import type { AsyncWait, WaitResult } from './engine/async-wait.js';
 import type { Executor } from './engine/executor.js';
 import { MODE_MARKED, MODE_PLAIN } from './engine/op.js';
-import { type Reach, reachOf } from './engine/view-methods.js';
+import { isPiecemeal, type Reach, reachOf } from './engine/view-methods.js';
 
 /**
  * What transformed code calls. Twins, which are generators, call the functions that answer whether to yield; plain
@@ -81,6 +81,10 @@ export function ntResult(): number {
 
 export function mth(receiver: unknown, name: string, args: readonly unknown[], site: number): boolean {
   const x = runningExecutor();
+  if (isPiecemeal(receiver, name)) {
+    x.hiddenView(receiver, site);
+    return x.isOver();
+  }
   const reach = reachOf(x.memory, receiver, name, args);
   return reach === undefined ? false : x.range(reach, site);
 }
@@ -110,6 +114,7 @@ export function sat(op: number, view: unknown, index: unknown, a: unknown, b: un
 
 export function smth(receiver: unknown, name: string, args: readonly unknown[], site: number): void {
   if (executor === null) return;
+  if (isPiecemeal(receiver, name)) executor.hiddenView(receiver, site);
   const reach: Reach | undefined = reachOf(executor.memory, receiver, name, args);
   if (reach !== undefined) executor.syncRange(reach, site);
 }

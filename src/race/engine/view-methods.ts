@@ -32,6 +32,14 @@ const READERS = new Set([
 ]);
 const DATA_VIEW = /^(get|set)(?:Big)?(?:Int|Uint|Float)(8|16|32|64)$/;
 
+const PIECEMEAL =
+  /^(?:entries|every|filter|find|findIndex|findLast|findLastIndex|forEach|map|reduce|reduceRight|some|values)$/;
+
+/** Whether a method reads a view element by element, with other code in between: nothing can pause there. */
+export function isPiecemeal(receiver: unknown, name: string): receiver is ArrayBufferView {
+  return ArrayBuffer.isView(receiver) && PIECEMEAL.test(name);
+}
+
 /**
  * What a call of a native method reaches in shared memory; undefined when that is nothing, or the receiver is no view of
  * it. A method that reads and writes (`copyWithin`, `sort`) counts as one operation.

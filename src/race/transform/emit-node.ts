@@ -111,6 +111,9 @@ function emitIdentifier(node: Identifier, e: Emission): string {
 }
 
 function emitDeclarator(node: VariableDeclarator, e: Emission): string {
+  if (node.init && globalName(e, node.init) === 'Atomics') {
+    e.module.refuse(node, 'Atomics under another name: write Atomics.name(...) wherever it is called');
+  }
   if (!node.init || node.id.type === 'Identifier') return e.splice(node);
   return `${e.emit(node.id)} = ${emitPatternSource(node.id, node.init, e)}`;
 }

@@ -24,7 +24,7 @@ const PRIVATE_CONSTRUCTORS = /^(?:Array|Map|Set|WeakMap|WeakSet|Date|RegExp|.*Er
 
 /** Methods of views and DataViews that reach their memory. */
 const VIEW_METHOD =
-  /^(?:fill|copyWithin|set|slice|at|with|indexOf|lastIndexOf|includes|join|reverse|sort|toReversed|toSorted|toString|toLocaleString|[gs]et(?:Big)?(?:Int|Uint|Float)\d+)$/;
+  /^(?:entries|every|filter|find|findIndex|findLast|findLastIndex|forEach|map|reduce|reduceRight|some|values|fill|copyWithin|set|slice|at|with|indexOf|lastIndexOf|includes|join|reverse|sort|toReversed|toSorted|toString|toLocaleString|[gs]et(?:Big)?(?:Int|Uint|Float)\d+)$/;
 
 /** The name of a global that the module does not shadow. */
 export function globalName(e: Emission, node: AnyNode): string | undefined {

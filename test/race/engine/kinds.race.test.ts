@@ -327,6 +327,19 @@ describe('each kind of failure', () => {
     expect(result).toFailWith('hidden-access');
     expect(result.message).toContain('kinds.race.test.ts');
   });
+
+  test('hidden-access: a view element by element', async () => {
+    const reader: Thread = (m) => {
+      m.i32.forEach(() => {});
+    };
+    const later: Thread = (m) => {
+      const values = m.i32.values();
+      values.next();
+    };
+    expect(await run([reader, increment])).toFailWith('hidden-access');
+    expect(await run([later, increment])).toFailWith('hidden-access');
+    expect(await run([increment], { final: reader })).toPass();
+  });
 });
 
 describe('choices of the engine', () => {

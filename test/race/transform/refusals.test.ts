@@ -21,6 +21,9 @@ test('what cannot be explored is refused with the place and with what would be r
   expect(refusal('const load = Atomics.load;')).toMatchInlineSnapshot(
     `"code.js:1:14: Atomics.load as a value: write Atomics.name(...) wherever it is called"`,
   );
+  expect(refusal('const { load } = Atomics;')).toMatchInlineSnapshot(
+    `"code.js:1:7: Atomics under another name: write Atomics.name(...) wherever it is called"`,
+  );
   expect(refusal('Atomics.store(...args);')).toMatchInlineSnapshot(
     `"code.js:1:1: Atomics.store with spread arguments: write the arguments one by one"`,
   );
