@@ -17,6 +17,18 @@ export { PRESET_NAMES, PRESETS } from './machine/presets.js';
 export { Kernel } from './kernel/kernel.js';
 export { KernelBug, KernelOops, KernelPanic, MachineHalted, ModuleLoadError } from './kernel/core/errors.js';
 export { PERCPU_ENOUGH_ROOM } from './kernel/core/limits.js';
+export { IRQ_HANDLED, IRQ_NONE, IRQF_SHARED } from './kernel/cpu/irq.js';
+export { time_after } from './kernel/cpu/jiffies.js';
+export {
+  BLOCK_SOFTIRQ,
+  HI_SOFTIRQ,
+  NET_RX_SOFTIRQ,
+  NET_TX_SOFTIRQ,
+  TASKLET_SOFTIRQ,
+  TIMER_SOFTIRQ,
+} from './kernel/cpu/softirq.js';
+export { TASKLET } from './kernel/cpu/tasklet-struct.js';
+export { TIMER_LIST } from './kernel/cpu/timer-struct.js';
 export * from './kernel/mm/gfp.js';
 export { MPOL_BIND, MPOL_DEFAULT, MPOL_INTERLEAVE, MPOL_PREFERRED } from './kernel/mm/mempolicy.js';
 export { PF_MEMALLOC } from './kernel/mm/page-alloc.js';

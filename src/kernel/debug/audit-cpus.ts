@@ -1,5 +1,7 @@
 import { CPU_AREA, CPU_DEAD, CPU_OFFLINE, CPU_ONLINE, TRANSIT_ORDER_SHIFT } from '../core/cpu-area.js';
+import { CPU_IRQ, KERNEL_IRQ, NR_IRQS } from '../core/interrupt-data.js';
 import { KERNEL } from '../core/kernel-data.js';
+import { irqDesc } from '../cpu/irq.js';
 import { CPUMASK_WORDS } from '../core/limits.js';
 import { isStructure } from './audit-nodes.js';
 import type { AuditRun } from './audit-run.js';
@@ -23,6 +25,8 @@ export function findCpuAreas(run: AuditRun): void {
 export function auditCpus(run: AuditRun): void {
   for (let cpu = 0; cpu < run.cpus; cpu++) if (run.areas[cpu] !== 0) auditCpu(run, cpu, run.areas[cpu]);
   checkLock(run, 'call_lock', KERNEL.call_lock);
+  checkLock(run, 'irq_lock', KERNEL.irq + KERNEL_IRQ.at.irq_lock);
+  for (let irq = 0; irq < NR_IRQS; irq++) checkLock(run, `irq_desc[${irq}] lock`, irqDesc(irq));
   checkLock(run, 'logbuf_lock', KERNEL.logbuf_lock);
   checkLock(run, 'symbol_lock', KERNEL.symbol_lock);
   checkLock(run, 'lockdep_lock', KERNEL.lockdep_lock);
@@ -49,6 +53,10 @@ function auditCpu(run: AuditRun, cpu: number, area: number): void {
     const frame = transit & ((1 << TRANSIT_ORDER_SHIFT) - 1);
     run.report({ kind: 'in-transit', cpu, frame, order: transit >>> TRANSIT_ORDER_SHIFT });
   }
+  const { tasklets_hi, tasklets, timers } = CPU_IRQ.at;
+  checkLock(run, `cpu ${cpu} tasklets_hi lock`, area + AREA.irq + tasklets_hi);
+  checkLock(run, `cpu ${cpu} tasklets lock`, area + AREA.irq + tasklets);
+  checkLock(run, `cpu ${cpu} timers lock`, area + AREA.irq + timers);
   // What a dead CPU was in the middle of stays in its area for ever.
   if (state === CPU_DEAD) return;
   for (const field of QUIET) {

@@ -14,10 +14,12 @@ import { lockAcquired, lockReleased, lockWanted } from './lockdep.js';
  * 2. call_lock: calls across CPUs. Nobody waits for an interrupt's answer with a lock below it
  * 3. zone->lock, interrupts off
  * 4. percpu_lock and percpu_counters_lock, interrupts off; a percpu_counter's lock under the latter
- * 5. symbol_lock, lockdep_lock, depot_lock, interrupts off: tables
- * 6. logbuf_lock, interrupts off: anybody may print
+ * 5. irq_lock, then the lock of an interrupt line; the locks of a CPU's timers and tasklets, of two CPUs that of the
+ *    lower number first. Interrupts off; no handler is called under them
+ * 6. symbol_lock, lockdep_lock, depot_lock, interrupts off: tables
+ * 7. logbuf_lock, interrupts off: anybody may print
  *
- * With debug.locks the order checker watches the first four; the others are leaves, and watch it.
+ * With debug.locks the order checker watches the first five; the others are leaves, and watch it.
  */
 
 /** `spinlock_t`: the lock word and, for the order checker, its class (0: not checked). */
