@@ -1,4 +1,5 @@
 import { setImmediate as breathe } from 'node:timers/promises';
+import { checkScenario } from './campaign/check-scenario.js';
 import type { Failure, Trace } from './engine/failure.js';
 import type { Strategy } from './engine/strategy.js';
 import { type Execution, Explorer } from './explorer.js';
@@ -48,7 +49,8 @@ const TURN_MS = 50;
  * @throws RaceUsageError when the scenario, an option or the token is wrong
  */
 export async function explore(scenario: Scenario, options: ExploreOptions = {}): Promise<Exploration> {
-  const program = await programOf(scenario);
+  checkBudget(options);
+  const program = await programOf(checkScenario(scenario, 'explore'));
   const explorer = new Explorer(program);
   return options.replay === undefined
     ? await new Campaign(explorer, options).run()
@@ -227,7 +229,7 @@ function nondeterminism(first: Execution, again: Execution): Failure {
 }
 
 /** Refuses what no budget can be. */
-export function checkBudget({ executions, seconds }: ExploreOptions): void {
+function checkBudget({ executions, seconds }: ExploreOptions): void {
   if (executions !== undefined && !(Number.isInteger(executions) && executions > 0)) {
     throw new RaceUsageError(`executions is ${executions}, it must be a whole number above 0`);
   }

@@ -57,6 +57,11 @@ export function twin(
   const found = twinOf(f);
   if (found !== undefined) return found as (...args: unknown[]) => Generator<undefined, unknown, undefined>;
   if (typeof f === 'function' && reachesNothing(f)) return function* () {};
+  if (/^\[object .+Function\]$/.test(Object.prototype.toString.call(f))) {
+    throw new RaceUsageError(
+      `scenario '${scenario}': ${what} is async or a generator, it must be a plain synchronous function`,
+    );
+  }
   throw new RaceUsageError(
     `scenario '${scenario}': ${what} cannot be paused, its file was not transformed. Run it by \`gfp check FILE\`, load ` +
       "it by loadScenarios(), or, in vitest, add gfpRace() of 'gfp/race/vite' to the plugins",

@@ -3,7 +3,8 @@ import { RaceUsageError } from '../race-error.js';
 import type { MachineScenario, MemoryScenario, Scenario } from '../scenario.js';
 
 /** What a field of a scenario must be. */
-type Shape = 'name' | 'number' | 'function' | 'functions' | 'array' | 'boolean' | 'object' | 'machine';
+type Shape =
+  'name' | 'number' | 'function' | 'functions' | 'array' | 'checks' | 'boolean' | 'object' | 'machine';
 
 /** Of every field: a scenario that gets another one does not compile without it here. */
 const MEMORY_FIELDS: Readonly<Record<keyof MemoryScenario, Shape>> = {
@@ -17,7 +18,7 @@ const MEMORY_FIELDS: Readonly<Record<keyof MemoryScenario, Shape>> = {
   timeouts: 'number',
   spuriousWakeups: 'number',
   maxSteps: 'number',
-  ignore: 'array',
+  ignore: 'checks',
 };
 
 const MACHINE_FIELDS: Readonly<Record<keyof MachineScenario, Shape>> = {
@@ -31,7 +32,7 @@ const MACHINE_FIELDS: Readonly<Record<keyof MachineScenario, Shape>> = {
   timeouts: 'number',
   spuriousWakeups: 'number',
   maxSteps: 'number',
-  ignore: 'array',
+  ignore: 'checks',
   console: 'function',
   interrupts: 'array',
   functions: 'object',
@@ -40,6 +41,14 @@ const MACHINE_FIELDS: Readonly<Record<keyof MachineScenario, Shape>> = {
   realLocks: 'boolean',
   patches: 'array',
 };
+
+/** What can be left out. */
+const CHECKS: ReadonlySet<unknown> = new Set<NonNullable<Scenario['ignore']>[number]>([
+  'race',
+  'lock-order',
+  'lost-wakeup',
+  'uninitialised',
+]);
 
 /** What a shape is in words, and whether a value has it. */
 const SHAPES: Readonly<Record<Shape, readonly [words: string, has: (value: unknown) => boolean]>> = {
@@ -58,6 +67,10 @@ const SHAPES: Readonly<Record<Shape, readonly [words: string, has: (value: unkno
       value.every((f) => typeof f === 'function'),
   ],
   array: ['an array', Array.isArray],
+  checks: [
+    `an array of ${[...CHECKS].join(', ')}`,
+    (value) => Array.isArray(value) && value.every((check) => CHECKS.has(check)),
+  ],
   boolean: ['true or false', (value) => typeof value === 'boolean'],
   object: ['an object', isObject],
   machine: ["a preset's name or a configuration", (value) => typeof value === 'string' || isObject(value)],

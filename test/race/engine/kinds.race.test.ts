@@ -342,6 +342,16 @@ describe('each kind of failure', () => {
   });
 });
 
+test('what is wrong with a scenario or its budget is said, not taken for a pass', async () => {
+  const right = program([increment]);
+  await expect(explore(right, { executions: -1 })).rejects.toThrow('executions is -1');
+  await expect(explore(right, { seconds: 0 })).rejects.toThrow('seconds is 0');
+  const promised = Promise.resolve(right) as unknown as MemoryScenario;
+  await expect(explore(promised)).rejects.toThrow("neither 'memory' nor 'machine'");
+  const misspelt = { ...right, ignore: ['races'] } as unknown as MemoryScenario;
+  await expect(explore(misspelt)).rejects.toThrow('ignore is an array of 1, it must be an array of race,');
+});
+
 describe('choices of the engine', () => {
   test('a wait ends for no reason where that is allowed', async () => {
     const sleeper: Thread = (m) => {
