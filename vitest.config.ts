@@ -13,8 +13,9 @@ export default defineConfig({
     // Such a test imports the built package by its name ('gfp' resolves to dist) and Node itself must load it:
     // worker threads load the same files, untransformed.
     server: { deps: { external: [/\/dist\/(src|workers|test)\//] } },
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Hangs end, however slow the computer: the slowest test takes ten seconds on two quiet cores.
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
     retry: 0,
     reporters: ['dot'],
     silent: 'passed-only',

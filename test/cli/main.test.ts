@@ -4,7 +4,15 @@ import { describe, expect, it } from 'vitest';
 
 import { gfp } from './support.js';
 
-const COMMANDS = [['run'], ['replay'], ['stress'], ['check'], ['demo'], ['bench', 'pages'], ['bench', 'race']];
+const COMMANDS = [
+  ['run'],
+  ['replay'],
+  ['stress'],
+  ['check'],
+  ['demo'],
+  ['bench', 'pages'],
+  ['bench', 'race'],
+];
 
 describe('gfp', () => {
   it('says its version', async () => {
