@@ -136,7 +136,7 @@ class Campaign {
   #result(failing: Execution | undefined, executionsPerSecond: number): Exploration {
     const { accesses } = this.#explorer.executor;
     const { name } = this.#explorer.program;
-    const { complete } = this.#strategy;
+    const complete = this.#strategy.complete && !this.#explorer.executor.cutsLoops;
     const found =
       failing ?? (this.#inversion && { ...this.#inversion.execution, failure: this.#inversion.failure });
     const executions = complete ? (this.#strategy.executions ?? this.#executions) : this.#executions;
@@ -177,6 +177,13 @@ function replayOnly(explorer: Explorer, token: string): Exploration {
   const schedule = decodeToken(token, explorer.program.name);
   explorer.countInversions = true;
   const trace = explorer.record(schedule);
+  if (explorer.divergence !== undefined) {
+    const { step, message } = explorer.divergence;
+    throw new RaceUsageError(
+      `token ${token} does not fit scenario '${explorer.program.name}' as it is now: after ${step} operations ${message}. ` +
+        'The program has changed since, or something else than the schedule decides what it does',
+    );
+  }
   const base = {
     name: explorer.program.name,
     executions: 1,

@@ -10,7 +10,7 @@ import type { Program } from './program.js';
 import { RaceUsageError } from './race-error.js';
 import { encodeToken } from './report/token.js';
 import { setExecutor } from './runtime.js';
-import { replayStrategy } from './strategies/replay.js';
+import { type Divergence, replayStrategy } from './strategies/replay.js';
 
 /** An execution that has ended. */
 export interface Execution {
@@ -31,6 +31,8 @@ export class Explorer {
   readonly #continuations: SimThread[] = [];
   /** A wrong order of locks counts as a failure. */
   countInversions = false;
+  /** Where the last schedule that was repeated did not fit the program. */
+  divergence: Divergence | undefined;
 
   constructor(program: Program) {
     this.program = program;
@@ -57,7 +59,7 @@ export class Explorer {
 
   /** Repeats a schedule, with every operation a scheduling point. Where it does not fit, it goes on as it can. */
   replay(schedule: Schedule): Execution {
-    const strategy: Strategy = replayStrategy(schedule, 'lenient');
+    const strategy = replayStrategy(schedule, 'lenient');
     const { executor } = this;
     const { locks } = executor;
     executor.everyPoint = true;
@@ -65,12 +67,13 @@ export class Explorer {
     executor.locks = new LockOrder();
     try {
       for (;;) {
-        strategy.begin(executor);
+        strategy.begin();
         const execution = this.#execute(strategy);
         // It has turned out to need more threads, which it now has.
         if (!execution.abandoned) return execution;
       }
     } finally {
+      this.divergence = strategy.divergence;
       executor.everyPoint = false;
       executor.locks = locks;
     }

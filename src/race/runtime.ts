@@ -94,8 +94,8 @@ export function enter(id: number): void {
   runningExecutor().enterLoop(id);
 }
 
-export function loop(id: number, counting: boolean): boolean {
-  return runningExecutor().loop(id, counting);
+export function loop(id: number, kind: number): boolean {
+  return runningExecutor().loop(id, kind);
 }
 
 // Plain functions.

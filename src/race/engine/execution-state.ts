@@ -54,6 +54,9 @@ export abstract class ExecutionState implements ExecutionView {
   continuations = 0;
   protected hasMoreContinuations = false;
 
+  /** A loop that may end by itself was made to wait for a change: what it does without one was not explored. */
+  cutsLoops = false;
+
   /** Operations of all executions. */
   accesses = 0;
 

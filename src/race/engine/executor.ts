@@ -2,6 +2,7 @@ import type { AsyncWait } from './async-wait.js';
 import { ACCESS_READS, ACCESS_WRITES } from './access-watcher.js';
 import { resultOf } from './atomic-result.js';
 import { AT_COMPARE_EXCHANGE, AT_LOAD, AT_STORE } from './atomics-op.js';
+import { LOOP_COUNTS, LOOP_ONLY_LOOKS } from './loop-kind.js';
 import {
   MODE_ATOMIC,
   MODE_MARKED,
@@ -271,10 +272,14 @@ export class Executor extends Scheduler {
   }
 
   /** The beginning of a round of a loop: blocks if the last rounds were alike and changed nothing. */
-  loop(id: number, counting: boolean): boolean {
+  loop(id: number, kind: number): boolean {
     const t = this.current;
     if (t === null) return this.noThread();
-    return t.spin.round(id, counting, this.memory) ? this.awaitChange(t, counting, id) : this.rested(t);
+    const waits = t.spin.round(id, kind === LOOP_COUNTS, this.memory);
+    if (!waits) return this.rested(t);
+    // The loop may end by itself, in a round that is not run now: an exploration that cuts it short is not complete.
+    if (kind !== LOOP_ONLY_LOOKS && t.passes === 0) this.cutsLoops = true;
+    return this.awaitChange(t, kind === LOOP_COUNTS, id);
   }
 
   /** It need not wait: what was granted to a loop that could not go on otherwise is over. */

@@ -41,6 +41,8 @@ export abstract class Scheduler extends Booking {
   protected timeoutsLeft = 0;
   protected spuriousLeft = 0;
   protected idleTimeouts = 0;
+  /** Addresses on which somebody has called Atomics.notify. */
+  protected readonly notified = new Set<number>();
   /** Threads that sleep in Atomics.wait, longest first. */
   protected readonly waiters: SimThread[] = [];
 
@@ -91,6 +93,7 @@ export abstract class Scheduler extends Booking {
     this.spuriousLeft = this.limits.spuriousWakeups;
     this.idleTimeouts = 0;
     this.waiters.length = 0;
+    this.notified.clear();
     this.happensBefore.grow(this.memory.end);
     this.happensBefore.begin(sims.length);
     this.locks.begin();
@@ -216,6 +219,14 @@ export abstract class Scheduler extends Booking {
         alive,
         `${spinning[0].name} spins for ever: nobody is left to change what it reads`,
       );
+    const missed = alive.find((t) => t.waiting && this.notified.has(t.address));
+    if (missed !== undefined && this.limits.detectLostWakeups) {
+      return this.hang(
+        'lost-wakeup',
+        alive,
+        `${missed.name} sleeps on ${this.pendingName(missed)}, on which it was notified before it slept, and nobody is left to wake it`,
+      );
+    }
     return this.hang(
       'deadlock',
       alive,
@@ -352,6 +363,7 @@ export abstract class Scheduler extends Booking {
 
   protected performNotify(t: SimThread): void {
     t.woken = 0;
+    this.notified.add(t.address);
     this.happensBefore.visitWaiters(t.id, t.address);
     for (let i = 0; i < this.waiters.length && t.woken < Number(t.a);) {
       const sleeper = this.waiters[i];

@@ -11,6 +11,8 @@ import type { AddressMap } from './address-map.js';
 const SPIN_ROUNDS = 1;
 /** The same for a loop that counts: more than any bounded spin that is meant. */
 const COUNTING_ROUNDS = 64;
+/** Rounds without a change after which a loop waits although each round reads something else, such as several queues in turn. */
+const QUIET_ROUNDS = 128;
 /** Words that a round may read; one that reads more is no spin loop. */
 const MAX_WATCHED = 96;
 /** Reads that are remembered; two rounds must fit. */
@@ -36,6 +38,7 @@ export class SpinWatch {
   readonly #lastStart = new Float64Array(MAX_NESTING);
   readonly #writesThen = new Float64Array(MAX_NESTING);
   readonly #alike = new Int32Array(MAX_NESTING);
+  readonly #quiet = new Int32Array(MAX_NESTING);
   // cpu_relax: the last word, and its value then.
   #relaxedWord = -1;
   #relaxedValue = 0;
@@ -87,6 +90,7 @@ export class SpinWatch {
     this.#writesThen[top] = this.#writes;
     this.#lastStart[top] = -1;
     this.#alike[top] = 0;
+    this.#quiet[top] = 0;
   }
 
   #push(id: number): void {
@@ -102,6 +106,7 @@ export class SpinWatch {
     this.#lastStart.copyWithin(0, 1);
     this.#writesThen.copyWithin(0, 1);
     this.#alike.copyWithin(0, 1);
+    this.#quiet.copyWithin(0, 1);
     this.#depth--;
   }
 
@@ -119,14 +124,42 @@ export class SpinWatch {
     }
     this.#depth = depth + 1;
     const writes = this.#writesThen[depth];
-    const alike = this.#sameReads(depth) && !this.#hasChangedSince(writes, memory);
+    const quiet = this.#reads > this.#roundStart[depth] && !this.#hasChangedSince(writes, memory);
+    const alike = quiet && this.#sameReads(depth);
     this.#alike[depth] = alike ? this.#alike[depth] + 1 : 0;
+    this.#quiet[depth] = quiet ? this.#quiet[depth] + 1 : 0;
     this.#lastStart[depth] = this.#roundStart[depth];
     this.#roundStart[depth] = this.#reads;
     this.#writesThen[depth] = this.#writes;
-    if (this.#alike[depth] < (counting ? COUNTING_ROUNDS : SPIN_ROUNDS)) return false;
-    this.#watch(this.#lastStart[depth], writes);
+    if (this.#alike[depth] >= (counting ? COUNTING_ROUNDS : SPIN_ROUNDS)) {
+      this.#watch(this.#lastStart[depth], writes);
+      return true;
+    }
+    return this.#quiet[depth] >= QUIET_ROUNDS && this.#watchAll(memory);
+  }
+
+  /**
+   * Waits for a change of any word among the last reads.
+   *
+   * @returns false when there are too many of them
+   */
+  #watchAll(memory: AddressMap): boolean {
+    this.#watched = 0;
+    for (let i = this.#reads - 1; i >= Math.max(0, this.#reads - LOG_SIZE); i--) {
+      const word = this.#words[i & LOG_MASK];
+      if (this.#isWatched(word)) continue;
+      if (this.#watched === MAX_WATCHED) return false;
+      const isOwn = this.#firstWrite(word, Math.max(0, this.#writes - LOG_SIZE)) >= 0;
+      this.#watchedWords[this.#watched] = word;
+      this.#watchedValues[this.#watched] = isOwn ? memory.wordAt(word) : this.#values[i & LOG_MASK];
+      this.#watched++;
+    }
     return true;
+  }
+
+  #isWatched(word: number): boolean {
+    for (let i = 0; i < this.#watched; i++) if (this.#watchedWords[i] === word) return true;
+    return false;
   }
 
   #find(id: number): number {

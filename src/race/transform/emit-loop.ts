@@ -7,6 +7,7 @@ import type {
   Pattern,
   WhileStatement,
 } from 'acorn';
+import { LOOP_COUNTS, LOOP_MAY_COUNT, LOOP_ONLY_LOOKS } from '../engine/loop-kind.js';
 import { childrenOf, isFunction } from './ast.js';
 import type { Emission } from './emission.js';
 import { emitWhole } from './emit-arguments.js';
@@ -38,7 +39,7 @@ export function emitLoop(node: Loop, e: Emission): string {
   if (!e.isTwin || e.points === before) return plainLoop(node, head, body);
   const id = `${e.module.names.own('b')} + ${e.module.sites.numberOf(node, e.functionName)}`;
   const enter = `${e.helper('enter')}(${id})`;
-  const point = e.point('loop', `${id}, ${isCounting(node)}`);
+  const point = e.point('loop', `${id}, ${loopKind(node)}`);
   return `${watchedHead(node, head, enter, e)} { ${e.mark(node.start)}${point}; ${body} }`;
 }
 
@@ -135,6 +136,28 @@ function assignsElement(node: Pattern, e: Emission): boolean {
   if (node.type === 'MemberExpression') return mayBeShared(e, node);
   if (node.type === 'Identifier') return false;
   return childrenOf(node).some((child) => child.type === 'MemberExpression' && mayBeShared(e, child));
+}
+
+/** What the loop may change that nobody else sees; a `LOOP_*` of the runtime. */
+function loopKind(node: AnyNode): number {
+  if (isCounting(node)) return LOOP_COUNTS;
+  return mayHoldState(node) ? LOOP_MAY_COUNT : LOOP_ONLY_LOOKS;
+}
+
+/** Whether it calls something, other than Atomics, or changes a member: what it finds there can count its rounds. */
+function mayHoldState(node: AnyNode): boolean {
+  if (node.type === 'CallExpression' && !isAtomics(node.callee)) return true;
+  if (node.type === 'AssignmentExpression' && node.left.type === 'MemberExpression') return true;
+  if (node.type === 'UpdateExpression' && node.argument.type === 'MemberExpression') return true;
+  return childrenOf(node).some((child) => !isFunction(child) && mayHoldState(child));
+}
+
+function isAtomics(callee: AnyNode): boolean {
+  return (
+    callee.type === 'MemberExpression' &&
+    callee.object.type === 'Identifier' &&
+    callee.object.name === 'Atomics'
+  );
 }
 
 /** Whether an iteration changes a variable in a way that two iterations are not the same as one. */

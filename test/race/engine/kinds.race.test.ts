@@ -75,6 +75,30 @@ describe('a correct program passes under every strategy', () => {
     expect(await run([byClosure, byElement, byIterator], {}, { strategy })).toPass();
   });
 
+  test.each(STRATEGIES)('a loop that looks at several words in turn: %s', async (strategy) => {
+    const poller: Thread = (m) => {
+      let i = 0;
+      while (Atomics.load(m.i32, i) === 0) i ^= 1;
+    };
+    const setter: Thread = (m) => {
+      Atomics.store(m.i32, 0, 1);
+    };
+    expect(await run([poller, setter], {}, { strategy })).toPass();
+  });
+
+  test('a loop that gives up after a while is not explored completely, and says so', async () => {
+    const patient: Thread = (m) => {
+      let left = 100;
+      while (Atomics.load(m.i32, 0) === 0) if (--left === 0) return;
+    };
+    const setter: Thread = (m) => {
+      Atomics.store(m.i32, 0, 1);
+    };
+    const result = await run([patient, setter], {}, { strategy: 'dpor' });
+    expect(result).toPass();
+    expect(result.complete).toBe(false);
+  });
+
   test('a visit of a loop is no round of it', async () => {
     const peek = (m: Parameters<Thread>[0]) => {
       for (let i = 0; i < 1; i++) Atomics.load(m.i32, 0);
@@ -247,6 +271,17 @@ describe('each kind of failure', () => {
     expect(await run([sleeper, setter])).toFailWith('lost-wakeup');
   });
 
+  test('lost-wakeup: the notify came before the sleep', async () => {
+    const sleeper: Thread = (m) => {
+      if (Atomics.load(m.i32, 0) === 0) Atomics.wait(m.i32, 1, 0);
+    };
+    const waker: Thread = (m) => {
+      Atomics.store(m.i32, 0, 1);
+      Atomics.notify(m.i32, 1);
+    };
+    expect(await run([sleeper, waker])).toFailWith('lost-wakeup');
+  });
+
   test('deadlock: a sleeper whom nobody wakes', async () => {
     const sleeper: Thread = (m) => {
       Atomics.wait(m.i32, 0, 0);
@@ -415,6 +450,13 @@ describe('results', () => {
     expect(once.message).toBe(found.message);
     expect(once.trace).toEqual(found.trace);
     expect(twice.trace).toEqual(once.trace);
+  });
+
+  test('a token that does not fit is refused', async () => {
+    await expect(run([increment, increment], {}, { replay: 'g1.ffff.0x1' })).rejects.toThrow(/token/);
+    const { token = '' } = await run([increment, increment]);
+    const wrong = token.replace(/\.[^.]*$/, '.7x2-1x1');
+    await expect(run([increment, increment], {}, { replay: wrong })).rejects.toThrow('does not fit');
   });
 
   test('the same seed finds the same', async () => {

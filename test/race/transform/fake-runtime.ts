@@ -89,9 +89,9 @@ export class FakeRuntime {
     enter: (id: number) => {
       this.entered.add(id);
     },
-    loop: (id: number, counting: boolean) => {
+    loop: (id: number, kind: number) => {
       if (!this.entered.has(id)) throw new Error(`loop ${id} was not entered`);
-      this.loops.push(`${this.placeOf(id).split(' ')[0].replace(/^.*?:/, '')} ${counting}`);
+      this.loops.push(`${this.placeOf(id).split(' ')[0].replace(/^.*?:/, '')} ${kind}`);
       return this.yieldsAt(this.points++);
     },
   };
