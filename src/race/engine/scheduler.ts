@@ -183,8 +183,8 @@ export abstract class Scheduler extends Booking {
   }
 
   /**
-   * Nobody can go on of his own: time passes until the first timed wait is over, or a spin loop, which may count, goes
-   * another round. If that does not help either, the program hangs.
+   * Nobody can go on of his own: a spin loop, which may count, goes some more rounds, for spinning is quick; then time
+   * passes until the first timed wait is over. If that does not help either, the program hangs.
    *
    * @returns mask of those who can go on then; 0 when the execution is over
    */
@@ -196,42 +196,49 @@ export abstract class Scheduler extends Booking {
     if (alive.length === 0) return 0;
     const slept = alive.find((t) => t.waiting && this.valueAt(t) !== t.a);
     if (slept !== undefined && this.limits.detectLostWakeups) {
+      const why = `for value ${String(slept.a)}, which it has not any more`;
       return this.hang(
         'lost-wakeup',
         alive,
-        `${slept.name} sleeps on ${this.pendingName(slept)} for value ${String(slept.a)}, which it has not any more, and nobody is left to wake it`,
+        `${this.sleepText(slept)} ${why}, and nobody is left to wake it`,
       );
     }
-    const timed = alive.filter((t) => t.deadline !== Infinity && t.waiting);
-    if (timed.length > 0 && this.idleTimeouts < MAX_IDLE_TIMEOUTS) return this.passTime(timed);
-    const spinning = alive.filter((t) => t.kind === OP_AWAIT);
-    const patient = spinning.find((t) => !t.exhausted);
+    const patient = alive.find((t) => t.kind === OP_AWAIT && !t.exhausted);
     if (patient !== undefined) {
       patient.exhausted = true;
       patient.passes = patient.bounded ? MAX_PASSES : MAX_UNCOUNTED_PASSES;
       return patient.bit;
     }
-    if (timed.length > 0)
+    const timed = alive.filter((t) => t.deadline !== Infinity && t.waiting);
+    if (timed.length > 0 && this.idleTimeouts < MAX_IDLE_TIMEOUTS) return this.passTime(timed);
+    return this.diagnose(alive, timed.length > 0);
+  }
+
+  /** Nothing helps: what kind of hanging is it? */
+  protected diagnose(alive: readonly SimThread[], timesOut: boolean): number {
+    if (timesOut) {
       return this.hang('livelock', alive, 'threads time out again and again, and nothing changes');
-    if (spinning.length > 0)
-      return this.hang(
-        'livelock',
-        alive,
-        `${spinning[0].name} spins for ever: nobody is left to change what it reads`,
-      );
+    }
+    const spinner = alive.find((t) => t.kind === OP_AWAIT);
+    if (spinner !== undefined) {
+      const why = 'nobody is left to change what it reads';
+      return this.hang('livelock', alive, `${spinner.name} spins for ever: ${why}`);
+    }
     const missed = alive.find((t) => t.waiting && this.notified.has(t.address));
     if (missed !== undefined && this.limits.detectLostWakeups) {
+      const why = 'on which it was notified before it slept';
       return this.hang(
         'lost-wakeup',
         alive,
-        `${missed.name} sleeps on ${this.pendingName(missed)}, on which it was notified before it slept, and nobody is left to wake it`,
+        `${this.sleepText(missed)}, ${why}, and nobody is left to wake it`,
       );
     }
-    return this.hang(
-      'deadlock',
-      alive,
-      `${alive.map((t) => t.name).join(' and ')} ${alive.length === 1 ? 'waits' : 'wait'} for ever`,
-    );
+    const names = alive.map((t) => t.name).join(' and ');
+    return this.hang('deadlock', alive, `${names} ${alive.length === 1 ? 'waits' : 'wait'} for ever`);
+  }
+
+  protected sleepText(t: SimThread): string {
+    return `${t.name} sleeps on ${this.pendingName(t)}`;
   }
 
   protected passTime(timed: readonly SimThread[]): number {

@@ -69,11 +69,13 @@ function prepareLists(k: Kernel): void {
   noteFreePages(k);
 }
 
-/** A single page of the CPU's list and a block beside it: their buddies are in use, free, or on the other's list. */
+/** Single pages of the CPU's list and a block beside them: their buddies are in use, free, or on a list. */
 function singleAndPair(k: Kernel): void {
   const single = takePages(k, GFP_KERNEL, 0, k.cpu + 1);
+  const other = takePages(k, GFP_KERNEL, 0, k.cpu + 1);
   const pair = takePages(k, GFP_KERNEL, 1, k.cpu + 1);
   givePages(k, single, 0, k.cpu + 1);
+  givePages(k, other, 0, k.cpu + 1);
   givePages(k, pair, 1, k.cpu + 1);
   k.drain_local_pages();
 }
