@@ -144,20 +144,15 @@ function loopKind(node: AnyNode): number {
   return mayHoldState(node) ? LOOP_MAY_COUNT : LOOP_ONLY_LOOKS;
 }
 
-/** Whether it calls something, other than Atomics, or changes a member: what it finds there can count its rounds. */
+/** Whether it changes a property of an object: there it can count its rounds. Elements of views are seen anyway. */
 function mayHoldState(node: AnyNode): boolean {
-  if (node.type === 'CallExpression' && !isAtomics(node.callee)) return true;
-  if (node.type === 'AssignmentExpression' && node.left.type === 'MemberExpression') return true;
-  if (node.type === 'UpdateExpression' && node.argument.type === 'MemberExpression') return true;
+  if (node.type === 'AssignmentExpression' && isProperty(node.left)) return true;
+  if (node.type === 'UpdateExpression' && isProperty(node.argument)) return true;
   return childrenOf(node).some((child) => !isFunction(child) && mayHoldState(child));
 }
 
-function isAtomics(callee: AnyNode): boolean {
-  return (
-    callee.type === 'MemberExpression' &&
-    callee.object.type === 'Identifier' &&
-    callee.object.name === 'Atomics'
-  );
+function isProperty(node: AnyNode): boolean {
+  return node.type === 'MemberExpression' && !node.computed;
 }
 
 /** Whether an iteration changes a variable in a way that two iterations are not the same as one. */
