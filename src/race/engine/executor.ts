@@ -75,14 +75,7 @@ export class Executor extends Scheduler {
   read(view: unknown, key: unknown, mode: number, site: number): boolean {
     const t = this.current;
     if (t === null) return this.noThread();
-    if (view === this.i32 && typeof key === 'number') {
-      if (key >>> 0 !== key || key >= this.i32.length)
-        return this.outOfBounds(t, 'i32', key, this.i32.length, site);
-      t.address = key * 4;
-      t.size = 4;
-    } else if (!this.locate(t, view, key, site)) {
-      return this.isOver();
-    }
+    if (!this.locate(t, view, key, site)) return this.isOver();
     t.kind = OP_READ;
     t.mode = mode;
     t.site = site;
@@ -94,14 +87,7 @@ export class Executor extends Scheduler {
   write(view: unknown, key: unknown, value: unknown, mode: number, site: number): boolean {
     const t = this.current;
     if (t === null) return this.noThread();
-    if (view === this.i32 && typeof key === 'number') {
-      if (key >>> 0 !== key || key >= this.i32.length)
-        return this.outOfBounds(t, 'i32', key, this.i32.length, site);
-      t.address = key * 4;
-      t.size = 4;
-    } else if (!this.locate(t, view, key, site)) {
-      return this.isOver();
-    }
+    if (!this.locate(t, view, key, site)) return this.isOver();
     t.kind = OP_WRITE;
     t.mode = mode;
     t.site = site;
@@ -326,22 +312,21 @@ export class Executor extends Scheduler {
 
   /** Finds the address of an element; false when it is none of shared memory, or there is no such element. */
   protected locate(t: SimThread, view: unknown, key: unknown, site: number): boolean {
+    if (view === this.i32 && typeof key === 'number' && key >>> 0 === key && key < this.i32.length) {
+      t.address = key * 4;
+      t.size = 4;
+      return true;
+    }
     if (typeof key !== 'number' || Array.isArray(view)) return false;
     const info = this.memory.infoOf(view);
     if (info === null) return false;
-    if (key >>> 0 !== key || key >= info.length)
-      return this.outOfBounds(t, info.name, key, info.length, site) && false;
+    if (key >>> 0 !== key || key >= info.length) {
+      const where = `${info.name}[${key}] of ${info.length} elements, at ${placeOf(site)}`;
+      this.fail('out-of-bounds', `${t.name} reaches ${where}`, t.id);
+      return false;
+    }
     t.address = info.base + key * 2 ** info.shift;
     t.size = 2 ** info.shift;
-    return true;
-  }
-
-  protected outOfBounds(t: SimThread, view: string, key: number, length: number, site: number): boolean {
-    this.fail(
-      'out-of-bounds',
-      `${t.name} reaches ${view}[${key}] of ${length} elements, at ${placeOf(site)}`,
-      t.id,
-    );
     return true;
   }
 
