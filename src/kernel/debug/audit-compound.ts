@@ -1,4 +1,4 @@
-import { LIST_HEAD } from '../mm/list.js';
+import { LIST_HEAD } from '../core/list.js';
 import { PAGE, PG_compound, PG_TAIL_BITS } from '../mm/page.js';
 import { MAX_ORDER } from '../mm/zone.js';
 import { COMPOUND, NOWHERE, UNCLEAR } from './audit-place.js';

@@ -6,7 +6,7 @@ import { DEBUG_VM, KERNEL } from '../core/kernel-data.js';
 import { bad_page } from './bad-page.js';
 import { destroy_compound_page } from './compound.js';
 import { MIGRATE_MOVABLE, MIGRATE_RECLAIMABLE, MIGRATE_RESERVE, MIGRATE_UNMOVABLE } from './gfp.js';
-import { list_add, list_del } from './list.js';
+import { list_add, list_del } from '../core/list.js';
 import {
   PAGE,
   PAGE_STRUCT_SHIFT,

@@ -1,6 +1,6 @@
 import type { Cpu } from '../core/cpu.js';
 import { bad_page } from './bad-page.js';
-import { LIST_HEAD } from './list.js';
+import { LIST_HEAD } from '../core/list.js';
 import { compound_order, PAGE, PG_compound, PG_TAIL_BITS, PageTail, pageOf } from './page.js';
 
 /**

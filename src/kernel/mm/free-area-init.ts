@@ -18,7 +18,7 @@ import { spin_lock_init } from '../sync/spinlock.js';
 import { frameWord, virt_to_page } from './address.js';
 import { alloc_bootmem_node } from './bootmem.js';
 import { MIGRATE_MOVABLE, MIGRATE_TYPES, MIGRATE_UNMOVABLE } from './gfp.js';
-import { INIT_LIST_HEAD } from './list.js';
+import { INIT_LIST_HEAD } from '../core/list.js';
 import { PAGE_OWNER } from './page-owner.js';
 import { PAGE, PG_reserved, PG_ZONE_SHIFT, zoneBits } from './page.js';
 import { movableStarts } from './zone-movable.js';

@@ -15,7 +15,7 @@ import {
   type gfp_t,
   zoneModifiers as modifiersOf,
 } from './gfp.js';
-import { list_add as listAdd, listDelFirst as delFirst } from './list.js';
+import { list_add as listAdd, listDelFirst as delFirst } from '../core/list.js';
 import { isInUse as inUse, PAGE, PAGE_STRUCT_SHIFT, pageOf as pageAt, PG_ZONE_SHIFT } from './page.js';
 import { free_pages_bulk } from './page-sets.js';
 import { NR_FREE_PAGES, PER_CPU_PAGES, PER_CPU_PAGESET, ZONE } from './zone.js';

@@ -3,7 +3,7 @@ import { CPU_AREA } from '../core/cpu-area.js';
 import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
 import { __free_one_page, __rmqueue, checkMobility, get_pageblock_migratetype } from './buddy.js';
-import { list_add, list_del } from './list.js';
+import { list_add, list_del } from '../core/list.js';
 import { PAGE, PAGE_STRUCT_SHIFT } from './page.js';
 import { PCP_COLD, PCP_HOT, PER_CPU_PAGES, ZONE, populatedZones } from './zone.js';
 

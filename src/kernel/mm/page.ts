@@ -3,7 +3,7 @@ import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import { struct, word } from '../../image/struct.js';
 import type { Cpu } from '../core/cpu.js';
 import { KERNEL } from '../core/kernel-data.js';
-import { LIST_HEAD } from './list.js';
+import { LIST_HEAD } from '../core/list.js';
 
 /**
  * `struct page`, one per frame, in the memory map of the frame's node (facts file, section 1.2). `struct page *` is a

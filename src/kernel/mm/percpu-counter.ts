@@ -14,7 +14,7 @@ import {
   spin_unlock,
   spin_unlock_irqrestore,
 } from '../sync/spinlock.js';
-import { INIT_LIST_HEAD, LIST_HEAD, list_add, list_del } from './list.js';
+import { INIT_LIST_HEAD, LIST_HEAD, list_add, list_del } from '../core/list.js';
 import { get_cpu_ptr, per_cpu_ptr } from './percpu-access.js';
 import { alloc_percpu, free_percpu } from './percpu-alloc.js';
 import { int } from './percpu-types.js';

@@ -8,7 +8,7 @@ import { PG_reserved, PAGE, pageOf, PG_ZONE_SHIFT, zoneBits, zoneOfFlags } from 
 import { spin_lock_irqsave, spin_unlock_irqrestore } from '../sync/spinlock.js';
 import { get_pageblock_migratetype, move_freepages_block, set_pageblock_migratetype } from './buddy.js';
 import { GFP_USER, MIGRATE_MOVABLE, MIGRATE_RESERVE } from './gfp.js';
-import { INIT_LIST_HEAD } from './list.js';
+import { INIT_LIST_HEAD } from '../core/list.js';
 import { node_zonelist } from './mempolicy.js';
 import {
   PAGESET_STRIDE,

@@ -4,7 +4,7 @@ import type { Cpu } from '../core/cpu.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { NR_CPUS } from '../core/limits.js';
 import { MIGRATE_TYPES } from './gfp.js';
-import { LIST_HEAD } from './list.js';
+import { LIST_HEAD } from '../core/list.js';
 
 /** Orders 0 to MAX_ORDER - 1: the largest block is 1024 pages, 4 MiB. */
 export const MAX_ORDER = 11;

@@ -2,7 +2,7 @@ import { audit } from '../../../src/kernel/debug/audit.js';
 import { describeViolation } from '../../../src/kernel/debug/audit-describe.js';
 import type { Violation } from '../../../src/kernel/debug/audit-violation.js';
 import type { Cpu } from '../../../src/kernel/core/cpu.js';
-import { list_add, list_del } from '../../../src/kernel/mm/list.js';
+import { list_add, list_del } from '../../../src/kernel/core/list.js';
 import { PAGE, PG_buddy, pageOf } from '../../../src/kernel/mm/page.js';
 import { FREE_AREA, freeArea, NR_FREE_PAGES, ZONE } from '../../../src/kernel/mm/zone.js';
 import { freeBlocks } from '../../support/zones.js';

@@ -10,7 +10,7 @@ import { describeViolation } from '../../../src/kernel/debug/audit-describe.js';
 import type { ViolationKind } from '../../../src/kernel/debug/audit-violation.js';
 import { Kernel } from '../../../src/kernel/kernel.js';
 import { __GFP_COMP, GFP_KERNEL, MIGRATE_ISOLATE } from '../../../src/kernel/mm/gfp.js';
-import { list_add } from '../../../src/kernel/mm/list.js';
+import { list_add } from '../../../src/kernel/core/list.js';
 import { PAGE_OWNER } from '../../../src/kernel/mm/page-owner.js';
 import { PG_buddy, PG_dirty, PG_reserved, PG_TAIL_BITS } from '../../../src/kernel/mm/page.js';
 import {

@@ -113,9 +113,9 @@ test('patches change the source text, each set its own instances', async () => {
   };
   const result = await script(`
     const patches = [${JSON.stringify(patch)}];
-    const plain = await loadInstrumented(kernel('mm/list.js'));
-    const patched = await loadInstrumented(kernel('mm/list.js'), patches);
-    const again = await loadInstrumented(kernel('mm/list.js'), patches.slice());
+    const plain = await loadInstrumented(kernel('core/list.js'));
+    const patched = await loadInstrumented(kernel('core/list.js'), patches);
+    const again = await loadInstrumented(kernel('core/list.js'), patches.slice());
     const head = ({ list_add }) => { const i32 = new Int32Array(8); list_add(i32, 2, 0); return i32[0]; };
     console.log(JSON.stringify([head(plain), head(patched), patched === again]));`);
   expect(result).toEqual([2, 99, true]);
@@ -129,7 +129,7 @@ test('a patch that does not fit is refused', async () => {
       { file: 'kernel/mm/list', find: 'i32', replace: '' },
       { file: 'kernel/mm/nothing', find: 'a', replace: '' },
       { file: 'race/explore', find: 'a', replace: '' },
-    ]) await loadInstrumented(kernel('mm/list.js'), [patch]).catch((error) => messages.push(error.message.replace(/\\d+ times/, 'N times')));
+    ]) await loadInstrumented(kernel('core/list.js'), [patch]).catch((error) => messages.push(error.message.replace(/\\d+ times/, 'N times')));
     console.log(JSON.stringify(messages));`);
   expect(result).toMatchInlineSnapshot(`
     [
