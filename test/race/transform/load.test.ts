@@ -107,7 +107,7 @@ test('stacks of errors name the lines of the scenario', async () => {
 
 test('patches change the source text, each set its own instances', async () => {
   const patch = {
-    file: 'kernel/mm/list',
+    file: 'kernel/core/list',
     find: 'i32[head] = entry;\n}\n\n/** Adds before',
     replace: 'i32[head] = 99;\n}\n\n/** Adds before',
   };
@@ -125,16 +125,16 @@ test('a patch that does not fit is refused', async () => {
   const result = await script(`
     const messages = [];
     for (const patch of [
-      { file: 'kernel/mm/list', find: 'no such text', replace: '' },
-      { file: 'kernel/mm/list', find: 'i32', replace: '' },
+      { file: 'kernel/core/list', find: 'no such text', replace: '' },
+      { file: 'kernel/core/list', find: 'i32', replace: '' },
       { file: 'kernel/mm/nothing', find: 'a', replace: '' },
       { file: 'race/explore', find: 'a', replace: '' },
     ]) await loadInstrumented(kernel('core/list.js'), [patch]).catch((error) => messages.push(error.message.replace(/\\d+ times/, 'N times')));
     console.log(JSON.stringify(messages));`);
   expect(result).toMatchInlineSnapshot(`
     [
-      "kernel/mm/list: what a patch wants to replace is not there, must be once: no such text",
-      "kernel/mm/list: what a patch wants to replace is there N times, must be once: i32",
+      "kernel/core/list: what a patch wants to replace is not there, must be once: no such text",
+      "kernel/core/list: what a patch wants to replace is there N times, must be once: i32",
       "kernel/mm/nothing: a patch is for a file of the kernel, written without extension from src on, like kernel/mm/buddy",
       "race/explore: a patch is for a file of the kernel, written without extension from src on, like kernel/mm/buddy",
     ]
