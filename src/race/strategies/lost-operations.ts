@@ -1,3 +1,8 @@
+import { OP_ACQUIRE, OP_LOCAL } from '../engine/op.js';
+import type { ExecutionView } from '../engine/strategy.js';
+import { lowest } from './mask.js';
+import type { Trail } from './trail.js';
+
 /**
  * An operation that a thread was about to execute when an event of another thread took it away, for a while or for
  * good: a timed wait whose thread is notified, a wait that finds another value now, a spinning thread whose word changes
@@ -18,9 +23,31 @@ export interface LostOperation {
 /** The operations that the events of the running execution have taken away. */
 export class LostOperations {
   readonly list: LostOperation[] = [];
+  readonly #trail: Trail;
 
-  add(event: number, thread: number, kind: number, low: number, high: number, after: number): void {
-    this.list.push({ event, thread, kind, low, high, after });
+  constructor(trail: Trail) {
+    this.#trail = trail;
+  }
+
+  /** Notes what a thread was about to execute before an event. */
+  add(event: number, thread: number, kind: number, low: number, high: number): void {
+    this.list.push({ event, thread, kind, low, high, after: this.#trail.last[thread] });
+  }
+
+  /** Notes the operations of threads that cannot go on any more because of an event. */
+  addStopped(execution: ExecutionView, event: number, stopped: number): void {
+    const trail = this.#trail;
+    for (let rest = stopped; rest !== 0; rest &= rest - 1) {
+      const thread = lowest(rest);
+      const kind = execution.kindOf(thread);
+      // An interrupt that cannot come now, or the return from a wait, matter to nobody else.
+      if (kind === OP_LOCAL) continue;
+      const low = execution.addressOf(thread);
+      // Whatever matters to who wants a lock, matters to who has taken it; apart from interrupts.
+      const isSame = kind === OP_ACQUIRE && trail.kind[event] === kind && trail.low[event] === low;
+      if (isSame && trail.handlers === 0) continue;
+      this.add(event, thread, kind, low, low + execution.sizeOf(thread));
+    }
   }
 
   /** Forgets those that were taken away by event `count` or a later one. */
