@@ -12,6 +12,7 @@ const floors = [
   ['kernel/core'],
   ['kernel/sync'],
   ['kernel/cpu'],
+  ['kernel/sched'],
   ['kernel/mm'],
   ['kernel/fs'],
   ['kernel/debug'],

@@ -28,7 +28,7 @@ export {
   TIMER_SOFTIRQ,
 } from './kernel/cpu/softirq.js';
 export { TASKLET } from './kernel/cpu/tasklet-struct.js';
-export { TIMER_LIST } from './kernel/cpu/timer-struct.js';
+export { TIMER_LIST } from './kernel/core/interrupt-data.js';
 export * from './kernel/mm/gfp.js';
 export { MPOL_BIND, MPOL_DEFAULT, MPOL_INTERLEAVE, MPOL_PREFERRED } from './kernel/mm/mempolicy.js';
 export { PF_MEMALLOC } from './kernel/mm/page-alloc.js';

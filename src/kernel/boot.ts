@@ -15,12 +15,15 @@ import {
   KERNEL_START,
   SYSTEM_RUNNING,
 } from './core/kernel-data.js';
-import { COMM_BYTES, MAX_NUMNODES } from './core/limits.js';
+import { COMM_BYTES, MAX_KTHREADS, MAX_NUMNODES } from './core/limits.js';
 import type { Platform } from './core/platform.js';
 import { printk } from './core/printk.js';
 import { DEPOT_BYTES, depotInit } from './core/stack-depot.js';
 import { resetTask } from './core/task.js';
+import { TASK } from './core/task-struct.js';
 import { init_interrupts } from './cpu/init-interrupts.js';
+import { sched_init } from './sched/init-tasks.js';
+import { attachOwnThread } from './sched/own-task.js';
 import { lock_class } from './sync/lockdep.js';
 import { SPINLOCK } from './sync/spinlock.js';
 import { mapSections, readFirmware } from './firmware.js';
@@ -30,7 +33,7 @@ import { bootmem_bootmap_pages, init_bootmem_node } from './mm/bootmem-data.js';
 import { free_all_bootmem } from './mm/bootmem-hand-over.js';
 import { bootWords, free_area_init_nodes } from './mm/free-area-init.js';
 import { pageOf, PAGE, PG_reserved } from './mm/page.js';
-import { __free_page } from './mm/page-alloc.js';
+import { __free_page } from './mm/page-free.js';
 import { percpu_counter_startup } from './mm/percpu-counter.js';
 import { percpu_init, PERCPU_WORDS } from './mm/percpu.js';
 import { init_per_zone_pages_min, refresh_zone_stat_thresholds, setup_pagesets } from './mm/zone-setup.js';
@@ -58,6 +61,7 @@ export function start_kernel(image: MemoryImage, platform: Platform): Kernel {
   for (let nid = 0; nid < hardware.nodes; nid++) setupBootmem(k, hardware, nid);
   free_area_init_nodes(k, hardware);
   setup_per_cpu_areas(k, hardware);
+  setupTasks(k, hardware);
   build_all_zonelists(k);
   setupDebug(k);
   init_interrupts(k, hardware.hz, hardware.debug.softLockupLimitMs);
@@ -154,10 +158,15 @@ function lowMemory(k: Kernel, hardware: Hardware, nid: number): MemoryRange[] {
   return low;
 }
 
+/** Words of the two private zonelists that a task has for MPOL_BIND. */
+function bindZonelistWords(hardware: Hardware): number {
+  return alignUp(2 * zonelistWords(hardware.nodes), CACHE_LINE_WORDS);
+}
+
 /** Allocates the area and the page sets of every CPU on its node, and of the console; CPU 0 moves into its own. */
 function setup_per_cpu_areas(k: Kernel, hardware: Hardware): void {
   const zones = populatedZones(k).length;
-  const bindWords = alignUp(2 * zonelistWords(hardware.nodes), CACHE_LINE_WORDS);
+  const bindWords = bindZonelistWords(hardware);
   const perCpu = PERCPU_WORDS + bindWords + zones * PAGESET_STRIDE;
   for (let cpu = 0; cpu < hardware.cpuNodes.length; cpu++) {
     const area = bootWords(k, nearestMemoryNode(k, hardware.cpuNodes[cpu] ?? 0), perCpu);
@@ -178,6 +187,14 @@ function setup_per_cpu_areas(k: Kernel, hardware: Hardware): void {
 function initTask(k: Kernel, area: number, comm: string): void {
   k.image.writeText((area + CPU_AREA.at.comm) * 4, COMM_BYTES, comm);
   resetTask(k, area);
+}
+
+/** Allocates the tasks. What runs now goes on as the idle task of CPU 0. */
+function setupTasks(k: Kernel, hardware: Hardware): void {
+  const slots = 2 * hardware.cpuNodes.length + MAX_KTHREADS;
+  const words = TASK.words + bindZonelistWords(hardware);
+  sched_init(k, bootWords(k, 0, slots * words), words, slots);
+  attachOwnThread(k, 0, k.platform.thread);
 }
 
 /** Memory for call traces, where a debug switch needs it; the class of the lock that has one for all CPUs. */
@@ -222,6 +239,7 @@ function freeHighMemory(k: Kernel, hardware: Hardware): number {
 /** A further CPU comes up: called once on its thread, after {@link start_kernel} and before it runs anything. */
 export function start_secondary(k: Kernel): void {
   printk(k, `Booting processor ${k.cpu}/${k.i32[KERNEL.nr_cpus]} on node ${k.node}`);
+  attachOwnThread(k, k.cpu, k.platform.thread);
   setCpuState(k, k.cpu, CPU_ONLINE);
 }
 

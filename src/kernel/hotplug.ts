@@ -1,6 +1,6 @@
 import { WARN } from './core/bug.js';
 import type { Cpu } from './core/cpu.js';
-import { CPU_AREA, CPU_DEAD, CPU_OFFLINE } from './core/cpu-area.js';
+import { CPU_AREA, CPU_DEAD, CPU_OFFLINE, CPU_ONLINE } from './core/cpu-area.js';
 import { setCpuState } from './core/cpu-mask.js';
 import { KERNEL } from './core/kernel-data.js';
 import { MAX_LOCKS_HELD } from './core/limits.js';
@@ -9,6 +9,7 @@ import { lockOwner } from './core/raw-lock.js';
 import { printk } from './core/printk.js';
 import { local_irq_disable } from './core/irqflags.js';
 import { moveInterruptWork, recoverInterruptWork } from './cpu/cpu-down.js';
+import { dispatchIdle } from './cpu/dispatch.js';
 import { takeOverCpu } from './cpu/ownership.js';
 import { resetTask } from './core/task.js';
 import { dropCall } from './cpu/smp-call.js';
@@ -38,6 +39,12 @@ export function takeCpuDown(k: Cpu, cpu: number): void {
   moveInterruptWork(k, cpu);
   gone.i32[gone.area + CPU_AREA.at.irqs_disabled] = 0;
   printk(k, `CPU ${cpu} is now offline`);
+}
+
+/** Brings a CPU up that was taken down: tasks that are bound to it go on. */
+export function bringCpuUp(k: Cpu, cpu: number): void {
+  setCpuState(k, cpu, CPU_ONLINE);
+  dispatchIdle(k, cpu);
 }
 
 /**

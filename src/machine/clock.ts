@@ -3,11 +3,11 @@ import { cpu_online } from '../kernel/core/cpu-mask.js';
 import { KERNEL_IRQ } from '../kernel/core/interrupt-data.js';
 import { KERNEL } from '../kernel/core/kernel-data.js';
 import { needsThread, ringClock } from '../kernel/cpu/clock-bell.js';
-import { raiseInterrupt } from '../kernel/cpu/interrupt.js';
+import { raiseInterrupt } from '../kernel/cpu/raise-interrupt.js';
 import { jiffies } from '../kernel/cpu/jiffies.js';
 import { nextTimer, timersAreDue } from '../kernel/cpu/tick.js';
 import type { Kernel } from '../kernel/kernel.js';
-import { LockupWatch } from './lockup-watch.js';
+import { type LockupHost, LockupWatch } from './lockup-watch.js';
 
 /** Statistics are folded once a second, as the kernel's vmstat work does. Milliseconds. */
 const FOLD_MS = 1000;
@@ -22,15 +22,13 @@ const BELL = KERNEL.irq + KERNEL_IRQ.at.clock_bell;
 const ASLEEP = KERNEL.irq + KERNEL_IRQ.at.clock_asleep;
 
 /** What the clock needs of the machine. */
-export interface ClockHost {
+export interface ClockHost extends LockupHost {
   /** Numbers of all CPUs. */
   readonly cpus: number;
   /** The console's number in the owner words. */
   readonly consoleThread: number;
   /** Lets the thread of an idle CPU serve its interrupts; ends when it has, or is dead. */
   serve(cpu: number): Promise<void>;
-  /** What a CPU was told to run, for reports. */
-  workOf(cpu: number): string;
 }
 
 /**
@@ -56,7 +54,7 @@ export class Clock {
     this.#k = k;
     this.#host = host;
     this.#tickMs = 1000 / k.HZ();
-    this.#lockups = new LockupWatch(k, (cpu) => host.workOf(cpu));
+    this.#lockups = new LockupWatch(k, host);
     this.#foldsLeft = new Array<number>(host.cpus).fill(FOLDS_WHEN_IDLE);
   }
 
@@ -68,6 +66,7 @@ export class Clock {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timeout);
+    this.#lockups.stop();
     ringClock(this.#k);
   }
 

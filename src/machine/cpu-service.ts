@@ -3,14 +3,15 @@ import { MemoryImage } from '../image/memory-image.js';
 import { smp_boot_done, start_kernel, start_secondary } from '../kernel/boot.js';
 import { panic, WARN } from '../kernel/core/bug.js';
 import { CPU_AREA } from '../kernel/core/cpu-area.js';
-import { KernelBug, KernelPanic } from '../kernel/core/errors.js';
+import { KernelBug, KernelPanic, MachineHalted } from '../kernel/core/errors.js';
 import { KERNEL, SYSTEM_RUNNING } from '../kernel/core/kernel-data.js';
 import { WAIT_SLICE_MS } from '../kernel/core/platform.js';
 import { checkRunning } from '../kernel/core/system-state.js';
 import { heldLocks } from '../kernel/core/lock-report.js';
-import { wakeClock } from '../kernel/cpu/clock-bell.js';
-import { acquireCpu, goIdle, ownsCpu, releaseCpu } from '../kernel/cpu/ownership.js';
+import { releaseCpu } from '../kernel/cpu/dispatch.js';
+import { ownsCpu, serveIdleCpu } from '../kernel/cpu/ownership.js';
 import { Kernel } from '../kernel/kernel.js';
+import { enterCpu, exitCpu } from '../kernel/sched/own-task.js';
 import type { CpuFailure } from './machine-errors.js';
 import { ThreadsPlatform } from './threads-platform.js';
 
@@ -117,9 +118,7 @@ export class CpuService {
   serve(): Promise<Outcome> {
     return this.#inTurn(() =>
       attempt(() => {
-        const k = this.#k();
-        acquireCpu(k);
-        goIdle(k);
+        serveIdleCpu(this.#k());
       }),
     );
   }
@@ -152,8 +151,7 @@ export class CpuService {
     parties: number,
   ): Outcome {
     const k = this.#k();
-    acquireCpu(k);
-    wakeClock(k);
+    enterCpu(k);
     let outcome: Outcome;
     try {
       if (barrier !== undefined) waitAtBarrier(k, barrier, parties);
@@ -196,12 +194,12 @@ function leaveCpu(k: Kernel, how: string): void {
     k.i32[k.area + CPU_AREA.at.preempt_count] = 0;
     k.i32[k.area + CPU_AREA.at.irqs_disabled] = 0;
   }
-  goIdle(k);
+  exitCpu(k);
 }
 
 /** A CPU that cannot be left in order must not be used again: the machine stops. */
 function stopped(k: Kernel, error: unknown): unknown {
-  if (error instanceof KernelPanic) return error;
+  if (error instanceof KernelPanic || error instanceof MachineHalted) return error;
   try {
     return panic(
       k,

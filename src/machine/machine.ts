@@ -6,19 +6,21 @@ import { MemoryImage } from '../image/memory-image.js';
 import { panic } from '../kernel/core/bug.js';
 import { KernelPanic, WaitGivenUp } from '../kernel/core/errors.js';
 import { CPU_DEAD, CPU_OFFLINE, CPU_ONLINE, IRQ_STOP } from '../kernel/core/cpu-area.js';
-import { cpu_online, cpuState, num_online_cpus, setCpuState } from '../kernel/core/cpu-mask.js';
+import { cpu_online, cpuState, num_online_cpus } from '../kernel/core/cpu-mask.js';
 import { NR_IRQS } from '../kernel/core/interrupt-data.js';
 import { KERNEL, SYSTEM_HALTED, SYSTEM_PANIC } from '../kernel/core/kernel-data.js';
 import { readLog } from '../kernel/core/printk.js';
-import { raiseInterrupt } from '../kernel/cpu/interrupt.js';
+import { raiseInterrupt } from '../kernel/cpu/raise-interrupt.js';
 import { ringClock } from '../kernel/cpu/clock-bell.js';
 import { raise_irq } from '../kernel/cpu/irq-raise.js';
-import { releaseCpu } from '../kernel/cpu/ownership.js';
+import { releaseCpu } from '../kernel/cpu/dispatch.js';
+import { endWaitingTasks } from '../kernel/core/tasks.js';
 import { audit, type AuditReport } from '../kernel/debug/audit.js';
 import { writeFile } from '../kernel/fs/write-file.js';
 import { writeFirmware } from '../kernel/firmware.js';
 import {
   breakLogLock,
+  bringCpuUp,
   buryCpu,
   locksLost,
   makeContextIdle,
@@ -347,6 +349,7 @@ export class Machine extends EventEmitter<MachineEvents> {
   async #halt(): Promise<void> {
     this.#clock?.stop();
     if (!this.panicked) Atomics.store(this.image.i32, KERNEL.system_state, SYSTEM_HALTED);
+    endWaitingTasks(this.console);
     for (const thread of this.#threads) {
       raiseInterrupt(this.console, thread.cpu, IRQ_STOP);
       thread.halt();
@@ -384,7 +387,7 @@ export class Machine extends EventEmitter<MachineEvents> {
     const state = cpuState(this.console, cpu);
     if (state === CPU_ONLINE) return;
     if (state === CPU_OFFLINE) {
-      setCpuState(this.console, cpu, CPU_ONLINE);
+      bringCpuUp(this.console, cpu);
     } else {
       const thread = this.#spawn(cpu);
       this.#threads[cpu] = thread;
@@ -511,6 +514,7 @@ export class Machine extends EventEmitter<MachineEvents> {
         await this.#threads[cpu].call((service) => service.serve()).catch(() => undefined);
       },
       workOf: (cpu) => this.#work.get(cpu) ?? '',
+      nodeThread: (owner) => this.#threads.find(({ thread }) => thread === owner)?.nodeThread,
     });
   }
 }

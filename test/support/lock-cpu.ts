@@ -80,6 +80,10 @@ export class LockCpu implements Cpu {
     return kernelDataName(index) ?? `word ${index - firstFreeWord(this.i32[KERNEL.nr_cpus])}`;
   }
 
+  become(): void {
+    throw new Error('a lock machine has no tasks');
+  }
+
   as(cpu: number): Cpu {
     return new LockCpu(this.image, this.platform, cpu, this.debug);
   }

@@ -9,6 +9,7 @@ import { COMM_BYTES } from './limits.js';
 import { heldLocks } from './lock-report.js';
 import { in_irq, in_softirq, preempt_count } from './preempt.js';
 import { printk } from './printk.js';
+import { endWaitingTasks } from './tasks.js';
 
 /** The kernel was misused and this function cannot go on: reports and throws (kernel rule K6). */
 export function BUG(k: Cpu, message: string): never {
@@ -42,6 +43,7 @@ export function panic(k: Cpu, message: string): never {
   } finally {
     writeOnce(k, KERNEL.panic_cpu, k.cpu);
     Atomics.store(k.i32, KERNEL.system_state, SYSTEM_PANIC);
+    endWaitingTasks(k);
   }
   k.platform.report(report);
   throw new KernelPanic(text);

@@ -10,6 +10,55 @@ import {
 } from './limits.js';
 
 /**
+ * What the running task has of its own, and takes along when it goes on on another CPU: it lies in the area while the
+ * task runs, where the fast paths look, and in its task_struct while it does not.
+ */
+const TASK_FIELDS = {
+  /** Flags (`PF_*`). */
+  task_flags: word,
+  /** Memory policy: mode, preferred node, next node to interleave. */
+  mempolicy: word,
+  policy_node: word,
+  il_next: word,
+  /** Word index of the two zonelists of MPOL_BIND. */
+  bind_zonelist: word,
+  policy_nodes: array(word, NODEMASK_WORDS),
+  /** Cpuset: the allowed nodes, and those of the nearest exclusive ancestor. */
+  mems_allowed: array(word, NODEMASK_WORDS),
+  mems_exclusive: array(word, NODEMASK_WORDS),
+  /** 1 while it may go on on another CPU: what `smp_processor_id` warns about. 0: it is bound to this one. */
+  task_migrates: word,
+  pid: word,
+  comm: bytes(COMM_BYTES),
+};
+
+export const TASK_CONTEXT = struct('task_context', TASK_FIELDS);
+
+/** The tasks that a CPU runs in turn. Nobody but the owner of the CPU touches it, but for `incoming`. */
+export const RUN_QUEUE = struct('rq', {
+  /** Tasks on their way to this CPU, the last one first; 0: none. Atomics: anybody puts one in, the owner takes them. */
+  incoming: word,
+  /** First and last runnable task that waits for its turn; the word itself when there is none. */
+  first: word,
+  last: word,
+  /**
+   * The tasks in the queue and the one that runs, idle aside. Others read it, a deliberate race: they look for a CPU
+   * with little to do.
+   */
+  nr_running: word,
+  /** The task that runs: the idle task when there is none. Others read it for reports, a deliberate race. */
+  current: word,
+  /** The idle task. Constant after boot. */
+  idle: word,
+  /** The task that the owner is about to wake or to bring to another CPU, 0 for none: what its death would lose. */
+  in_transit: word,
+  /** Switches between tasks, since boot. Files read it, a deliberate race. */
+  nr_switches: double,
+  /** Tasks taken away to other CPUs by load balancing. As before. */
+  nr_pushed: double,
+});
+
+/**
  * The area of one CPU, in memory of its node. The first line is where CPUs meet; everything behind it belongs to
  * the CPU alone: whoever *is* the CPU (its `owner`) reads and writes it with plain accesses.
  */
@@ -41,15 +90,6 @@ export const CPU_AREA = struct('cpu_area', {
    * the order above {@link TRANSIT_ORDER_SHIFT}; 0 for none.
    */
   pageInTransit: word,
-  /** Flags of the running task (`PF_*`). */
-  task_flags: word,
-  /** Memory policy of the running task: mode, preferred node, next node to interleave. */
-  mempolicy: word,
-  policy_node: word,
-  il_next: word,
-  /** Word index of the two zonelists of MPOL_BIND. */
-  bind_zonelist: word,
-  policy_nodes: array(word, NODEMASK_WORDS),
   /**
    * For each set of zone modifiers ({@link zoneModifiers}): the page set of the zone that such a request tries first,
    * if that zone is on this CPU's node; else 0. Written with the zonelists.
@@ -57,19 +97,13 @@ export const CPU_AREA = struct('cpu_area', {
   preferred_sets: array(word, ZONE_MODIFIER_SETS),
   /** This CPU's page set of each zone, by the zone's number in `page->flags`; 0 where there is none. Constant after boot. */
   page_sets: array(word, MAX_NUMNODES * 8),
-  /** Cpuset of the running task: its allowed nodes, and those of the nearest exclusive ancestor. */
-  mems_allowed: array(word, NODEMASK_WORDS),
-  mems_exclusive: array(word, NODEMASK_WORDS),
-  /** 1 while the running task may go on on another CPU: what `smp_processor_id` warns about. 0: it is bound to this one. */
-  task_migrates: word,
+  ...TASK_FIELDS,
   /**
    * Word index of this CPU's copy of each chunk of dynamic per-CPU memory; 0: there is none. Written under percpu_lock.
    * Who has a variable of a chunk reads it without: the word does not change before that variable is freed.
    */
   percpu_chunks: array(word, MAX_PERCPU_CHUNKS),
-  pid: word,
-  comm: bytes(COMM_BYTES),
-  /** Seed of the might_sleep and printk rate limits: time of the last report, in milliseconds. */
+  /** Seed of the might_sleep rate limit: time of the last report, in milliseconds. */
   last_sleep_report: word,
   /** Pages freed on this CPU (event PGFREE). Files read it and the next two, a deliberate race. */
   pgfree: double,
@@ -87,6 +121,9 @@ export const CPU_AREA = struct('cpu_area', {
   /** For each held lock: when it was taken (milliseconds, wraps) and the trace of where; only with debug.locks. */
   held_since: array(word, MAX_LOCKS_HELD),
   held_trace: array(word, MAX_LOCKS_HELD),
+
+  runStart: lineStart,
+  rq: RUN_QUEUE,
 
   irqStart: lineStart,
   irq: CPU_IRQ,
@@ -112,3 +149,10 @@ export const IRQ_TIMER = 8;
 export const IRQ_DEVICE = 16;
 /** There are softirqs to run that no interrupt left behind: the part of ksoftirqd. */
 export const IRQ_SOFTIRQ = 32;
+/** need_resched: another task may have this CPU at the next point where the running one may be preempted. */
+export const IRQ_RESCHEDULE = 64;
+/** A CPU with nothing to do asks this one for a task. */
+export const IRQ_BALANCE = 128;
+
+/** Where the running task's fields begin in its CPU's area; they are those of {@link TASK_CONTEXT}, in that order. */
+export const CONTEXT_START = CPU_AREA.at.task_flags;

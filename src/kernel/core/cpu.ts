@@ -21,12 +21,15 @@ export interface Cpu {
   /** The `DEBUG_*` bits, copied from the image at attach: constant, and cheaper to test here. */
   readonly debug: number;
 
-  /** smp_processor_id(). Changes only in schedule(). */
+  /** smp_processor_id(). It and the next two change only where the running task can be preempted or sleeps. */
   readonly cpu: number;
   /** numa_node_id(). */
   readonly node: number;
   /** Word index of this CPU's area. */
   readonly area: number;
+
+  /** The calling thread is another CPU now: its task goes on there. */
+  become(cpu: number): void;
 
   /** Serves the pending interrupts of this CPU; interrupts are enabled. */
   do_IRQ(): void;

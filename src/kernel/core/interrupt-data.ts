@@ -18,6 +18,23 @@ export const TASKLET_LIST = struct('tasklet_head', {
   count: word,
 });
 
+/** `struct timer_list`. Changed under the lock of its base. */
+export const TIMER_LIST = struct('timer_list', {
+  /** Its neighbours among the timers of its base, by the same offsets as in the base's list head; 0: not pending. */
+  next: word,
+  prev: word,
+  /** The jiffy for which it was set; who adds a timer writes it before. */
+  expires: word,
+  /** The jiffy in which it runs: `expires`, or the next one if that was in the past. */
+  slot: word,
+  /** Symbol number of its function. */
+  function: word,
+  /** The CPU of its base. Changed under the locks of both bases by Atomics; read without, and read again under the lock. */
+  base: word,
+  /** The argument of the function. */
+  data: double,
+});
+
 /** The timers of a CPU. Changed under `lock`, interrupts off. */
 export const TIMER_BASE = struct('tvec_base', {
   lock: array(word, 2),

@@ -131,6 +131,18 @@ const KERNEL_DATA = struct('kernel', {
   nr_module_symbols: word,
   module_symbols: array(bytes(MODULE_SYMBOL_BYTES), MAX_MODULE_SYMBOLS),
 
+  taskStart: lineStart,
+  /**
+   * The tasks: word index of the first, words from one to the next, how many. First the idle task of each CPU, then the
+   * task of each CPU's own thread, then {@link MAX_KTHREADS} others. Constant after boot.
+   */
+  tasks: word,
+  task_words: word,
+  nr_tasks: word,
+  /** The last pid given, and the last slot. Atomics. */
+  last_pid: word,
+  last_task: word,
+
   percpuStart: lineStart,
   /**
    * Per-CPU variables: the static ones by name, how their area is divided (see `mm/percpu-blocks.ts`), and word indices

@@ -30,3 +30,7 @@ export const LOG_BUF_BYTES = 1 << 17;
 export const MAX_MODULE_SYMBOLS = 256;
 /** Bytes of a module symbol's text: `name@url`. */
 export const MODULE_SYMBOL_BYTES = 512;
+/** Tasks with a thread of their own that can exist at a time. */
+export const MAX_KTHREADS = 256;
+/** Lines that one task can wait in at a time. */
+export const MAX_WAITS = 4;

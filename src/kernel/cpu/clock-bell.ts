@@ -1,6 +1,6 @@
 import { readOnce } from '../core/access-once.js';
 import type { Cpu } from '../core/cpu.js';
-import { CPU_AREA, IRQ_CALL_FUNCTION, IRQ_STOP } from '../core/cpu-area.js';
+import { CPU_AREA, IRQ_BALANCE, IRQ_CALL_FUNCTION, IRQ_RESCHEDULE, IRQ_STOP } from '../core/cpu-area.js';
 import { KERNEL_IRQ } from '../core/interrupt-data.js';
 import { KERNEL } from '../core/kernel-data.js';
 
@@ -12,8 +12,8 @@ import { KERNEL } from '../core/kernel-data.js';
 const BELL = KERNEL.irq + KERNEL_IRQ.at.clock_bell;
 const ASLEEP = KERNEL.irq + KERNEL_IRQ.at.clock_asleep;
 
-/** What needs no thread of an idle CPU's own: a caller takes its place, and a stopped CPU stays so. */
-const SERVED_BY_OTHERS = IRQ_CALL_FUNCTION | IRQ_STOP;
+/** What needs no thread of an idle CPU's own: a caller takes its place, a stopped CPU stays so, and no task is to leave. */
+const SERVED_BY_OTHERS = IRQ_CALL_FUNCTION | IRQ_STOP | IRQ_RESCHEDULE | IRQ_BALANCE;
 
 /** Makes the clock look at all CPUs. Any context. */
 export function ringClock(k: Cpu): void {

@@ -1,11 +1,11 @@
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA, IRQ_DEVICE, IRQ_SOFTIRQ } from '../core/cpu-area.js';
-import { CPU_IRQ, IRQ_DESC, NR_IRQS, TASKLET_LIST, TIMER_BASE } from '../core/interrupt-data.js';
+import { CPU_IRQ, IRQ_DESC, NR_IRQS, TASKLET_LIST, TIMER_BASE, TIMER_LIST } from '../core/interrupt-data.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { printk } from '../core/printk.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
 import { ringClock } from './clock-bell.js';
-import { raiseInterrupt } from './interrupt.js';
+import { raiseInterrupt } from './raise-interrupt.js';
 import { irqDesc } from './irq.js';
 import { endServing } from './irq-handle.js';
 import { otherCpu, passOnIrqs, raise_irq } from './irq-raise.js';
@@ -13,7 +13,7 @@ import { pushTasklet } from './tasklet.js';
 import { endTasklet, popTasklet } from './tasklet-run.js';
 import { TASKLET } from './tasklet-struct.js';
 import { endTimer } from './timer-run.js';
-import { detachTimer, insertTimer, timerBase, TIMER_LIST } from './timer-struct.js';
+import { detachTimer, insertTimer, timerBase } from './timer-struct.js';
 
 /**
  * What is pending on a CPU that goes away: timers and tasklets move to another CPU, and so do interrupts of devices.

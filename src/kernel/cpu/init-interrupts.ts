@@ -1,12 +1,12 @@
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
-import { CPU_IRQ, KERNEL_IRQ, NR_IRQS, TIMER_BASE } from '../core/interrupt-data.js';
+import { CPU_IRQ, KERNEL_IRQ, NR_IRQS, TIMER_BASE, TIMER_LIST } from '../core/interrupt-data.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { lock_class } from '../sync/lockdep.js';
 import { spin_lock_init } from '../sync/spinlock.js';
 import { irqDesc } from './irq.js';
 import { jiffies } from './jiffies.js';
-import { timerBase, TIMER_LIST } from './timer-struct.js';
+import { timerBase } from './timer-struct.js';
 
 /** Milliseconds without a poll after which a CPU is reported as locked up, unless the machine says otherwise. */
 export const SOFTLOCKUP_MS = 10_000;

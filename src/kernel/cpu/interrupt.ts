@@ -2,20 +2,21 @@ import { readOnce } from '../core/access-once.js';
 import type { Cpu } from '../core/cpu.js';
 import {
   CPU_AREA,
+  IRQ_BALANCE,
   IRQ_CALL_FUNCTION,
   IRQ_DEVICE,
+  IRQ_RESCHEDULE,
   IRQ_SOFTIRQ,
   IRQ_STOP,
   IRQ_TICK,
   IRQ_TIMER,
 } from '../core/cpu-area.js';
 import { CPU_IRQ, TASKLET_LIST } from '../core/interrupt-data.js';
-import { KERNEL } from '../core/kernel-data.js';
 import { HARDIRQ_OFFSET, in_atomic, sub_preempt_count } from '../core/preempt.js';
 import { SYM_REFRESH_CPU_VM_STATS } from '../core/symbols.js';
-import { ringIfIdle } from './clock-bell.js';
+import { balance } from './balance.js';
 import { handleDeviceInterrupts } from './irq-handle.js';
-import { yieldCpu } from './ownership.js';
+import { isTask, preempt_schedule } from './schedule.js';
 import { handleCallFunction } from './smp-call.js';
 import {
   fatalInInterrupt,
@@ -35,29 +36,22 @@ import { handleTick } from './tick.js';
 const PENDING = CPU_AREA.at.pending;
 const IRQ = CPU_AREA.at.irq;
 const CALLS = IRQ + CPU_IRQ.at.call_count;
+/** What makes the running task leave the CPU. */
+const LEAVE = IRQ_STOP | IRQ_RESCHEDULE;
 
-/** What whoever raises it serves in the place of an idle CPU, or the clock does. */
-const NEEDS_NO_BELL = IRQ_CALL_FUNCTION | IRQ_STOP | IRQ_TICK | IRQ_TIMER;
-
-/** Raises an interrupt on a CPU, and wakes it if it sleeps on a lock. Any thread. */
-export function raiseInterrupt(k: Cpu, cpu: number, irq: number): void {
-  const area = k.i32[KERNEL.cpu_area + cpu];
-  Atomics.or(k.i32, area + PENDING, irq);
-  k.platform.notify(area + PENDING, Infinity);
-  const sleepsOn = Atomics.load(k.i32, area + CPU_AREA.at.waitingOn);
-  if (sleepsOn !== 0) k.platform.notify(sleepsOn, Infinity);
-  if ((irq & ~NEEDS_NO_BELL) !== 0) ringIfIdle(k, area);
-}
-
-/** Serves this CPU's pending interrupts; interrupts are enabled. A stop request is obeyed when nothing forbids it. */
+/**
+ * Serves this CPU's pending interrupts; interrupts are enabled. Then the running task gives up the CPU, if that was asked
+ * for and nothing forbids it.
+ */
 export function do_IRQ(k: Cpu): void {
   const pending = Atomics.exchange(k.i32, k.area + PENDING, 0);
   serveInterrupts(k, pending);
   irq_exit(k);
   k.i32[k.area + CPU_AREA.at.irqs_disabled] = 0;
-  if ((pending & IRQ_STOP) === 0) return;
-  if (in_atomic(k)) Atomics.or(k.i32, k.area + PENDING, IRQ_STOP);
-  else yieldCpu(k);
+  const asked = (pending | readOnce(k, k.area + PENDING)) & LEAVE;
+  if (asked === 0) return;
+  if (in_atomic(k) || !isTask(k)) Atomics.or(k.i32, k.area + PENDING, asked & (isTask(k) ? LEAVE : IRQ_STOP));
+  else preempt_schedule(k);
 }
 
 /**
@@ -85,6 +79,7 @@ function serveInterrupts(k: Cpu, pending: number): void {
     }
     if ((pending & IRQ_DEVICE) !== 0) handleDeviceInterrupts(k);
     if ((pending & IRQ_TIMER) !== 0) handleTick(k);
+    if ((pending & IRQ_BALANCE) !== 0) balance(k);
     if ((pending & IRQ_SOFTIRQ) !== 0) lookForTasklets(k);
     if ((pending & IRQ_TICK) !== 0) k.call(SYM_REFRESH_CPU_VM_STATS, 0);
   } catch (error) {

@@ -4,7 +4,7 @@ import { CPU_AREA, IRQ_DEVICE } from '../core/cpu-area.js';
 import { cpu_online } from '../core/cpu-mask.js';
 import { CPU_IRQ, NR_IRQS } from '../core/interrupt-data.js';
 import { KERNEL } from '../core/kernel-data.js';
-import { raiseInterrupt } from './interrupt.js';
+import { raiseInterrupt } from './raise-interrupt.js';
 
 const PENDING = CPU_AREA.at.irq + CPU_IRQ.at.irq_pending;
 

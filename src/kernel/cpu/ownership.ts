@@ -1,13 +1,10 @@
 import type { Cpu } from '../core/cpu.js';
-import { CPU_AREA, CPU_OFFLINE, CPU_ONLINE } from '../core/cpu-area.js';
-import { WaitGivenUp } from '../core/errors.js';
+import { CPU_AREA, CPU_ONLINE, IRQ_STOP } from '../core/cpu-area.js';
 import { poll } from '../core/irqflags.js';
 import { KERNEL } from '../core/kernel-data.js';
-import { WAIT_SLICE_MS } from '../core/platform.js';
-import { checkRunning } from '../core/system-state.js';
 import { needsThread, ringClock } from './clock-bell.js';
-import { raiseInterrupt } from './interrupt.js';
-import { IRQ_STOP } from '../core/cpu-area.js';
+import { dispatchIdle, releaseCpu } from './dispatch.js';
+import { raiseInterrupt } from './raise-interrupt.js';
 
 /**
  * A CPU is the right to execute: a word in its area that says which thread is it. A thread takes the word before it
@@ -19,34 +16,6 @@ import { IRQ_STOP } from '../core/cpu-area.js';
 const OWNER = CPU_AREA.at.owner;
 const CLAIM = CPU_AREA.at.claim;
 const STATE = CPU_AREA.at.state;
-
-/**
- * Makes the calling thread CPU `k.cpu`, waiting while another thread is it, while the console claims it, and while
- * it is offline.
- *
- * @throws KernelPanic or MachineHalted when the machine stops meanwhile, WaitGivenUp when this thread may not wait
- */
-export function acquireCpu(k: Cpu): void {
-  const { i32, area, platform } = k;
-  const start = platform.now();
-  for (;;) {
-    checkRunning(k);
-    if (!platform.mayWait(start)) throw new WaitGivenUp(`CPU#${k.cpu} was not given back`);
-    const owner = Atomics.load(i32, area + OWNER);
-    if (owner !== 0) platform.wait(area + OWNER, owner, WAIT_SLICE_MS);
-    else if (Atomics.load(i32, area + CLAIM) !== 0) platform.wait(area + CLAIM, 1, WAIT_SLICE_MS);
-    else if (Atomics.load(i32, area + STATE) !== CPU_ONLINE)
-      platform.wait(area + STATE, CPU_OFFLINE, WAIT_SLICE_MS);
-    else if (Atomics.compareExchange(i32, area + OWNER, 0, platform.thread) === 0) return;
-  }
-}
-
-/** Gives the CPU back: it is idle. The caller is the CPU, holds no lock and has preemption enabled. */
-export function releaseCpu(k: Cpu): void {
-  Atomics.store(k.i32, k.area + OWNER, 0);
-  k.platform.notify(k.area + OWNER, Infinity);
-  if (needsThread(k, k.area)) ringClock(k);
-}
 
 /** Whether the calling thread is this CPU. */
 export function ownsCpu(k: Cpu): boolean {
@@ -62,12 +31,6 @@ export function isIdle(k: Cpu, cpu: number): boolean {
 export function takeOverCpu(k: Cpu, cpu: number, thread: number): boolean {
   const owner = k.i32[KERNEL.cpu_area + cpu] + OWNER;
   return Atomics.compareExchange(k.i32, owner, thread, k.platform.thread) === thread;
-}
-
-/** Lets whoever claimed the CPU have it, and goes on when it comes back. Process context, preemption enabled. */
-export function yieldCpu(k: Cpu): void {
-  releaseCpu(k);
-  acquireCpu(k);
 }
 
 /**
@@ -101,13 +64,24 @@ export function takeClaimedCpu(k: Cpu, cpu: number): boolean {
 export function unclaimCpu(k: Cpu, cpu: number): void {
   const area = k.i32[KERNEL.cpu_area + cpu];
   Atomics.compareExchange(k.i32, area + OWNER, k.platform.thread, 0);
-  k.platform.notify(area + OWNER, Infinity);
   Atomics.store(k.i32, area + CLAIM, 0);
   k.platform.notify(area + CLAIM, Infinity);
   if (needsThread(k, area)) ringClock(k);
+  dispatchIdle(k, cpu);
 }
 
-/** Serves what came in and falls idle: the end of a function that ran as this CPU. */
+/**
+ * Serves what came in for the idle CPU `k.cpu`, if no thread is it and nobody claims it. The caller is the CPU's own
+ * thread, which has nothing else to do.
+ */
+export function serveIdleCpu(k: Cpu): void {
+  const { i32, area } = k;
+  if (Atomics.load(i32, area + STATE) !== CPU_ONLINE || Atomics.load(i32, area + CLAIM) !== 0) return;
+  if (Atomics.compareExchange(i32, area + OWNER, 0, k.platform.thread) !== 0) return;
+  goIdle(k);
+}
+
+/** Serves what came in, and leaves the CPU idle. */
 export function goIdle(k: Cpu): void {
   poll(k);
   releaseCpu(k);

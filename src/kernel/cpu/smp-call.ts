@@ -9,9 +9,11 @@ import { WAIT_SLICE_MS } from '../core/platform.js';
 import { preempt_disable, preempt_enable } from '../core/preempt.js';
 import { checkRunning } from '../core/system-state.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
-import { raiseInterrupt, serveCalls } from './interrupt.js';
+import { serveCalls } from './interrupt.js';
+import { releaseCpu } from './dispatch.js';
 import { checkSymbol } from './module-symbols.js';
-import { borrowIdleCpu, releaseCpu } from './ownership.js';
+import { borrowIdleCpu } from './ownership.js';
+import { raiseInterrupt } from './raise-interrupt.js';
 
 /**
  * Calls across CPUs by inter-processor interrupt. One call is under way at a time, under call_lock: the function, its

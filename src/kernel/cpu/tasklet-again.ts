@@ -1,6 +1,6 @@
 import type { Cpu } from '../core/cpu.js';
 import { IRQ_SOFTIRQ } from '../core/cpu-area.js';
-import { raiseInterrupt } from './interrupt.js';
+import { raiseInterrupt } from './raise-interrupt.js';
 import { TASKLET, TASKLET_STATE_SCHED } from './tasklet-struct.js';
 
 /**

@@ -1,15 +1,25 @@
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
 import { CPU_IRQ, TIMER_BASE } from '../core/interrupt-data.js';
+import { balance } from './balance.js';
 import { jiffies, time_after } from './jiffies.js';
+import { hasWaitingTasks } from './run-queue.js';
+import { set_need_resched } from './schedule.js';
 import { raise_softirq_irqoff, TIMER_SOFTIRQ } from './softirq.js';
 import { timerBase } from './timer-struct.js';
 
 const TICKS = CPU_AREA.at.irq + CPU_IRQ.at.tick_count;
 
-/** The clock tick: lets the timers run whose time has come. Hardirq context. */
+/**
+ * The clock tick: lets the timers run whose time has come. The running task has had its turn, if others wait for this CPU
+ * that no other one can take. Hardirq context.
+ */
 export function handleTick(k: Cpu): void {
   k.i32[k.area + TICKS]++;
+  if (hasWaitingTasks(k, k.area)) {
+    balance(k);
+    if (hasWaitingTasks(k, k.area)) set_need_resched(k);
+  }
   if (timersAreDue(k, k.cpu, jiffies(k))) raise_softirq_irqoff(k, TIMER_SOFTIRQ);
 }
 

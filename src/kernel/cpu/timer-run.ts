@@ -1,10 +1,10 @@
 import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
-import { TIMER_BASE } from '../core/interrupt-data.js';
+import { TIMER_BASE, TIMER_LIST } from '../core/interrupt-data.js';
 import { preempt_count } from '../core/preempt.js';
 import { spin_lock_irq, spin_unlock_irq } from '../sync/spinlock.js';
 import { jiffies, time_after } from './jiffies.js';
-import { detachTimer, timerBase, TIMER_LIST } from './timer-struct.js';
+import { detachTimer, timerBase } from './timer-struct.js';
 
 const { first: LIST, timer_jiffies: JIFFIES, running_timer: RUNNING } = TIMER_BASE.at;
 const { slot: SLOT, function: FUNCTION, data: DATA } = TIMER_LIST.at;

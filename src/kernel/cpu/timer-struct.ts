@@ -1,26 +1,8 @@
-import { double, struct, word } from '../../image/struct.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
-import { CPU_IRQ, TIMER_BASE } from '../core/interrupt-data.js';
+import { CPU_IRQ, TIMER_BASE, TIMER_LIST } from '../core/interrupt-data.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { jiffies } from './jiffies.js';
-
-/** `struct timer_list`. Changed under the lock of its base. */
-export const TIMER_LIST = struct('timer_list', {
-  /** Its neighbours among the timers of its base, by the same offsets as in the base's list head; 0: not pending. */
-  next: word,
-  prev: word,
-  /** The jiffy for which it was set; who adds a timer writes it before. */
-  expires: word,
-  /** The jiffy in which it runs: `expires`, or the next one if that was in the past. */
-  slot: word,
-  /** Symbol number of its function. */
-  function: word,
-  /** The CPU of its base. Changed under the locks of both bases by Atomics; read without, and read again under the lock. */
-  base: word,
-  /** The argument of the function. */
-  data: double,
-});
 
 const { next: NEXT, prev: PREV, expires: EXPIRES, slot: SLOT } = TIMER_LIST.at;
 const { first: LIST, timer_jiffies: JIFFIES, next: BASE_NEXT, running_timer: RUNNING } = TIMER_BASE.at;

@@ -1,13 +1,13 @@
 import { readOnce } from '../core/access-once.js';
 import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
-import { TIMER_BASE } from '../core/interrupt-data.js';
+import { TIMER_BASE, TIMER_LIST } from '../core/interrupt-data.js';
 import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
 import { wakeClock } from './clock-bell.js';
 import { checkSymbol } from './module-symbols.js';
-import { detachTimer, insertTimer, isPending, timerBase, TIMER_LIST } from './timer-struct.js';
+import { detachTimer, insertTimer, isPending, timerBase } from './timer-struct.js';
 import { waitWhileWord } from './wait-for-word.js';
 
 /**

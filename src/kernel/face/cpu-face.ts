@@ -29,8 +29,8 @@ export abstract class CpuFace implements Cpu {
   declare readonly platform: Platform;
   declare readonly space: AddressSpace;
   declare readonly debug: number;
-  declare readonly cpu: number;
-  declare readonly node: number;
+  declare cpu: number;
+  declare node: number;
   declare area: number;
 
   /** See `Kernel`. */
@@ -51,6 +51,14 @@ export abstract class CpuFace implements Cpu {
   }
 
   abstract as(cpu: number): Cpu;
+
+  become(cpu: number): void {
+    // Most tasks come back to where they were; V8 takes a field for constant until it is written.
+    if (cpu === this.cpu) return;
+    this.cpu = cpu;
+    this.node = this.i32[KERNEL.cpu_node + cpu];
+    this.area = this.i32[KERNEL.cpu_area + cpu];
+  }
 
   abstract call(symbol: number, info: number, second?: number): number;
 

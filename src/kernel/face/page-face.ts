@@ -1,9 +1,12 @@
 import { CPU_AREA } from '../core/cpu-area.js';
 import * as api from '../mm/alloc-api.js';
 import { cpuset_set_mems } from '../mm/cpuset.js';
+import { get_order } from '../mm/get-order.js';
 import type { gfp_t } from '../mm/gfp.js';
 import * as mempolicy from '../mm/mempolicy.js';
-import * as pages from '../mm/page-alloc.js';
+import { __alloc_pages } from '../mm/page-alloc.js';
+import * as free from '../mm/page-free.js';
+import { get_page } from '../mm/page-refs.js';
 import * as page from '../mm/page.js';
 import { IrqFace } from './irq-face.js';
 
@@ -18,7 +21,7 @@ export abstract class PageFace extends IrqFace {
   }
 
   __alloc_pages(gfp_mask: gfp_t, order: number, zonelist: number): number {
-    return pages.__alloc_pages(this, gfp_mask, order, zonelist);
+    return __alloc_pages(this, gfp_mask, order, zonelist);
   }
 
   node_zonelist(nid: number, gfp_mask: gfp_t): number {
@@ -59,39 +62,39 @@ export abstract class PageFace extends IrqFace {
   }
 
   __free_pages(pfn: number, order: number): void {
-    pages.__free_pages(this, pfn, order);
+    free.__free_pages(this, pfn, order);
   }
 
   __free_page(pfn: number): void {
-    pages.__free_page(this, pfn);
+    free.__free_page(this, pfn);
   }
 
   free_pages(addr: number, order: number): void {
-    pages.free_pages(this, addr, order);
+    free.free_pages(this, addr, order);
   }
 
   free_page(addr: number): void {
-    pages.free_page(this, addr);
+    free.free_page(this, addr);
   }
 
   free_hot_page(pfn: number): void {
-    pages.free_hot_page(this, pfn);
+    free.free_hot_page(this, pfn);
   }
 
   free_cold_page(pfn: number): void {
-    pages.free_cold_page(this, pfn);
+    free.free_cold_page(this, pfn);
   }
 
   get_page(pfn: number): void {
-    pages.get_page(this, pfn);
+    get_page(this, pfn);
   }
 
   put_page(pfn: number): void {
-    pages.put_page(this, pfn);
+    free.put_page(this, pfn);
   }
 
   get_order(size: number): number {
-    return pages.get_order(size);
+    return get_order(size);
   }
 
   page_count(pfn: number): number {

@@ -11,7 +11,7 @@ import {
   closeBootmem,
   spans,
 } from './bootmem-data.js';
-import { dropPages } from './page-alloc.js';
+import { dropPages } from './page-free.js';
 import { PAGE, PG_reserved, pageOf } from './page.js';
 
 const AT = BOOTMEM_DATA.at;

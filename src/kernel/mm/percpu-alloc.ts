@@ -11,7 +11,7 @@ import { frameWord } from './address.js';
 import { alloc_pages_node } from './alloc-api.js';
 import { __GFP_NOWARN, __GFP_ZERO, GFP_KERNEL } from './gfp.js';
 import { might_sleep } from './might-sleep.js';
-import { __free_pages } from './page-alloc.js';
+import { __free_pages } from './page-free.js';
 import { per_cpu_ptr, PERCPU_CHUNK_SHIFT, type PerCpuPointer } from './percpu-access.js';
 import { allFree, blockWords, giveBlock, initBlocks, takeBlock } from './percpu-blocks.js';
 

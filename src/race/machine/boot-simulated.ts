@@ -4,6 +4,7 @@ import type * as boot from '../../kernel/boot.js';
 import type * as cpuMask from '../../kernel/core/cpu-mask.js';
 import { CPU_ONLINE } from '../../kernel/core/cpu-area.js';
 import type * as kernelModule from '../../kernel/kernel.js';
+import type * as ownTask from '../../kernel/sched/own-task.js';
 import { loadInstrumented } from '../transform/load.js';
 import type { MachineMemory, SourcePatch } from '../scenario.js';
 import type { KernelModules } from './kernel-twins.js';
@@ -15,6 +16,7 @@ export interface SimulatedKernel {
   readonly boot: typeof boot;
   readonly cpuMask: typeof cpuMask;
   readonly kernel: typeof kernelModule;
+  readonly ownTask: typeof ownTask;
   readonly platform: typeof simulatedPlatform;
   readonly threads: typeof simulatedThreads;
   readonly modules: KernelModules;
@@ -28,6 +30,7 @@ export async function loadKernel(patches: readonly SourcePatch[]): Promise<Simul
     boot: await load('../../kernel/boot.js'),
     cpuMask: await load('../../kernel/core/cpu-mask.js'),
     kernel: await load('../../kernel/kernel.js'),
+    ownTask: await load('../../kernel/sched/own-task.js'),
     platform: await load('./simulated/platform.js'),
     threads: await load('./simulated/threads.js'),
     modules: {
@@ -47,7 +50,7 @@ export async function loadKernel(patches: readonly SourcePatch[]): Promise<Simul
  *   of its own
  */
 export function bootCpus(
-  { boot, cpuMask, kernel, platform }: SimulatedKernel,
+  { boot, cpuMask, kernel, ownTask, platform }: SimulatedKernel,
   image: MemoryImage,
   hardware: Hardware,
   host: simulatedPlatform.PlatformHost,
@@ -55,7 +58,10 @@ export function bootCpus(
   const platformOf = (cpu: number): simulatedPlatform.SimulatedPlatform =>
     new platform.SimulatedPlatform(image.i32, cpu + 1, host);
   const k = boot.start_kernel(image, platformOf(0));
-  for (let cpu = 1; cpu < hardware.cpuNodes.length; cpu++) cpuMask.setCpuState(k, cpu, CPU_ONLINE);
+  for (let cpu = 1; cpu < hardware.cpuNodes.length; cpu++) {
+    ownTask.attachOwnThread(k, cpu, cpu + 1);
+    cpuMask.setCpuState(k, cpu, CPU_ONLINE);
+  }
   boot.smp_boot_done(k);
   const seen = [k as MachineMemory];
   for (let cpu = 1; cpu <= hardware.cpuNodes.length; cpu++) {

@@ -1,7 +1,9 @@
 import { imageBytes } from '../../arch/hardware.js';
 import { MemoryImage } from '../../image/memory-image.js';
-import { CPU_AREA } from '../../kernel/core/cpu-area.js';
+import { CONTEXT_START, CPU_AREA, RUN_QUEUE, TASK_CONTEXT } from '../../kernel/core/cpu-area.js';
 import { KERNEL } from '../../kernel/core/kernel-data.js';
+import { ON_CPU, TASK, TASK_RUNNING } from '../../kernel/core/task-struct.js';
+import { cpuTask } from '../../kernel/core/tasks.js';
 import { writeFirmware } from '../../kernel/firmware.js';
 import type { ModuleFunction } from '../../kernel/core/platform.js';
 import { Kernel } from '../../kernel/kernel.js';
@@ -107,8 +109,10 @@ class MachineProgram implements Program {
     this.#setOwner(0, 1);
     this.#scenario.setup?.(this.#cpus[0]);
     const ordinary = this.threads.filter((t) => t.base === null && t.name !== CONSOLE);
-    for (let cpu = 0; cpu < this.#cpus.length - 1; cpu++)
-      this.#setOwner(cpu, cpu < ordinary.length ? cpu + 1 : 0);
+    for (let cpu = 0; cpu < this.#cpus.length - 1; cpu++) {
+      if (cpu < ordinary.length) this.#runOwnTask(cpu);
+      else this.#setOwner(cpu, 0);
+    }
     for (const [i, t] of this.threads.entries()) t.reset(this.#starters[i]());
   }
 
@@ -175,10 +179,27 @@ class MachineProgram implements Program {
   }
 
   #setOwner(cpu: number, thread: number): void {
+    this.#set(this.#image.i32[KERNEL.cpu_area + cpu] + CPU_AREA.at.owner, thread);
+  }
+
+  /** A CPU is what its own thread is, and runs that one's task. */
+  #runOwnTask(cpu: number): void {
+    const area = this.#image.i32[KERNEL.cpu_area + cpu];
+    const task = cpuTask(this.#unwatched, cpu);
+    this.#setOwner(cpu, cpu + 1);
+    this.#set(area + CPU_AREA.at.rq + RUN_QUEUE.at.current, task);
+    this.#set(area + CPU_AREA.at.rq + RUN_QUEUE.at.nr_running, 1);
+    this.#set(task + TASK.at.state, TASK_RUNNING);
+    this.#set(task + TASK.at.on_rq, ON_CPU);
+    this.#set(task + TASK.at.running, cpu + 1);
+    for (let i = 0; i < TASK_CONTEXT.words; i++)
+      this.#set(area + CONTEXT_START + i, this.#image.i32[task + TASK.at.context + i]);
+  }
+
+  #set(word: number, value: number): void {
     const { i32 } = this.#image;
-    const word = i32[KERNEL.cpu_area + cpu] + CPU_AREA.at.owner;
     this.#executor.undo.note(word, i32[word]);
-    i32[word] = thread;
+    i32[word] = value;
   }
 
   #failsNow(): boolean {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CPU_AREA, CPU_OFFLINE, CPU_ONLINE, IRQ_TICK } from '../../../src/kernel/core/cpu-area.js';
 import { cpu_online, cpuState, num_online_cpus, setCpuState } from '../../../src/kernel/core/cpu-mask.js';
-import { raiseInterrupt } from '../../../src/kernel/cpu/interrupt.js';
+import { raiseInterrupt } from '../../../src/kernel/cpu/raise-interrupt.js';
 import type { Kernel } from '../../../src/kernel/kernel.js';
 import { bootInProcess } from '../../support/boot-in-process.js';
 

@@ -1,7 +1,7 @@
 import { GFP_KERNEL } from '../../../src/kernel/mm/gfp.js';
 import { phys_to_word } from '../../../src/kernel/mm/phys.js';
 import { IRQ_TIMER } from '../../../src/kernel/core/cpu-area.js';
-import { raiseInterrupt } from '../../../src/kernel/cpu/interrupt.js';
+import { raiseInterrupt } from '../../../src/kernel/cpu/raise-interrupt.js';
 import { PAGE_SIZE } from '../../../src/arch/page.js';
 import type { Hardware } from '../../../src/arch/hardware.js';
 import type { Kernel } from '../../../src/kernel/kernel.js';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import fc from 'fast-check';
 import { KERNEL } from '../../../src/kernel/core/kernel-data.js';
 import { nextTimer } from '../../../src/kernel/cpu/tick.js';
-import { TIMER_LIST } from '../../../src/kernel/cpu/timer-struct.js';
+import { TIMER_LIST } from '../../../src/kernel/core/interrupt-data.js';
 import { recoverCpu, takeCpuDown } from '../../../src/kernel/hotplug.js';
 import type { Kernel } from '../../../src/kernel/kernel.js';
 import { InterruptMachine, type Handler } from './interrupt-machine.js';

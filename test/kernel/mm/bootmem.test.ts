@@ -75,6 +75,7 @@ function bareCpu(arch: ArchName, stretches: readonly Stretch[]): Cpu {
     call: () => 0,
     nameOf: String,
     as: () => k,
+    become: () => {},
   };
   i32[KERNEL.cpu_area] = k.area;
   return k;

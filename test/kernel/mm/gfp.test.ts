@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { ZONE_NAMES } from '../../../src/arch/address-space.js';
 import { KERNEL } from '../../../src/kernel/core/kernel-data.js';
 import * as gfp from '../../../src/kernel/mm/gfp.js';
-import { get_order } from '../../../src/kernel/mm/page-alloc.js';
+import { get_order } from '../../../src/kernel/mm/get-order.js';
 import { bootInProcess } from '../../support/boot-in-process.js';
 import { preset } from '../../support/hardware.js';
 

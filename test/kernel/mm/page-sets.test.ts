@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { releaseCpu } from '../../../src/kernel/cpu/ownership.js';
-import { raiseInterrupt } from '../../../src/kernel/cpu/interrupt.js';
+import { releaseCpu } from '../../../src/kernel/cpu/dispatch.js';
+import { raiseInterrupt } from '../../../src/kernel/cpu/raise-interrupt.js';
 import { IRQ_TICK } from '../../../src/kernel/core/cpu-area.js';
 import type { Kernel } from '../../../src/kernel/kernel.js';
 import { __GFP_COLD, GFP_HIGHUSER_MOVABLE, GFP_KERNEL, GFP_TEMPORARY } from '../../../src/kernel/mm/gfp.js';

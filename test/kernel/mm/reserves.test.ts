@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { CPU_AREA, IRQ_TICK } from '../../../src/kernel/core/cpu-area.js';
 import { KERNEL } from '../../../src/kernel/core/kernel-data.js';
 import { readLog } from '../../../src/kernel/core/printk.js';
-import { raiseInterrupt } from '../../../src/kernel/cpu/interrupt.js';
+import { raiseInterrupt } from '../../../src/kernel/cpu/raise-interrupt.js';
 import type { Kernel } from '../../../src/kernel/kernel.js';
 import {
   __GFP_HIGH,

@@ -3,7 +3,7 @@ import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 import { CPU_AREA } from '../../../src/kernel/core/cpu-area.js';
 import { KERNEL } from '../../../src/kernel/core/kernel-data.js';
-import { releaseCpu } from '../../../src/kernel/cpu/ownership.js';
+import { releaseCpu } from '../../../src/kernel/cpu/dispatch.js';
 import { audit } from '../../../src/kernel/debug/audit.js';
 import { loadHardware } from '../../../src/machine/config-load.js';
 import { SCENARIO_MODULE, type MachineScenario } from '../../../src/race/scenario.js';

@@ -1,14 +1,14 @@
 import type { Kernel } from '../../../kernel/kernel.js';
 import { CPU_AREA } from '../../../kernel/core/cpu-area.js';
-import { goIdle } from '../../../kernel/cpu/ownership.js';
+import { exitCpu } from '../../../kernel/sched/own-task.js';
 import { irq_enter, irq_exit } from '../../../kernel/cpu/softirq.js';
 
 /** What a simulated thread executes around a function of a scenario. */
 
-/** The thread is the CPU already; afterwards the CPU is idle. */
+/** The thread is the CPU already, and runs its task; afterwards the CPU is left to other tasks. */
 export function runAsCpu(k: Kernel, body: (k: Kernel) => void): void {
   body(k);
-  goIdle(k);
+  exitCpu(k);
 }
 
 /** The console is no CPU: nothing falls idle afterwards. */

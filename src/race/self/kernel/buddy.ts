@@ -18,7 +18,8 @@ import { scratchLine } from './scratch.js';
 
 /** The buddy system: no frame has two owners, and no free page is lost or counted twice. */
 
-const ALLOC = 'kernel/mm/page-alloc';
+const RMQUEUE = 'kernel/mm/rmqueue';
+const FREE = 'kernel/mm/page-free';
 const BUDDY = 'kernel/mm/buddy';
 
 /** A block of two pages there and back: it splits a larger block, and merges with its other half again. */
@@ -40,7 +41,7 @@ const blocks = kernelPart(
       kinds: NOT_GUARDED,
       patches: [
         {
-          file: ALLOC,
+          file: RMQUEUE,
           find: 'const pfn = __rmqueue(k, zone, order, type);',
           replace:
             'spin_unlock(k, zone + ZONE_LOCK); const pfn = __rmqueue(k, zone, order, type); ' +
@@ -52,7 +53,7 @@ const blocks = kernelPart(
       kinds: NOT_GUARDED,
       patches: [
         {
-          file: ALLOC,
+          file: FREE,
           find: '__free_one_page(k, zone, pfn, order);',
           replace:
             'spin_unlock(k, zone + ZONE_LOCK); __free_one_page(k, zone, pfn, order); ' +
@@ -166,7 +167,7 @@ const interrupted = kernelPart(
       kinds: ['deadlock', 'assertion'],
       patches: [
         {
-          file: ALLOC,
+          file: FREE,
           find: 'k.f64[(k.area + PGFREE) >>> 1] += 1 << order;',
           replace:
             'k.i32[k.area + CPU_AREA.at.irqs_disabled] = 0; k.f64[(k.area + PGFREE) >>> 1] += 1 << order;',

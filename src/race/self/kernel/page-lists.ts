@@ -11,7 +11,7 @@ import { scratchLine } from './scratch.js';
 
 const LISTS = 'kernel/mm/page-sets';
 const SHORT_WAY = 'kernel/mm/hot-pages';
-const ALLOC = 'kernel/mm/page-alloc';
+const RMQUEUE = 'kernel/mm/rmqueue';
 
 /** The address of the page that an interrupt handler has, a double; 0 for none. */
 const KEPT = scratchLine(0) / 2;
@@ -166,7 +166,7 @@ const longWay = kernelPart(
       kinds: [...NOT_GUARDED, 'deadlock'],
       patches: [
         {
-          file: ALLOC,
+          file: RMQUEUE,
           find: 'const cold = (gfp_mask & COLD_BIT) >>> 8;',
           replace: 'const cold = (gfp_mask & COLD_BIT) >>> 8; k.i32[k.area + CPU_AREA.at.irqs_disabled] = 0;',
         },

@@ -9,7 +9,7 @@ import { scratchLine } from './scratch.js';
 
 /** A page that two CPUs share: who drops the last reference frees it, after all that the other has done with it. */
 
-const ALLOC = 'kernel/mm/page-alloc';
+const REFS = 'kernel/mm/page-refs';
 /** The address of the page. */
 const SHARED = scratchLine(0);
 
@@ -50,7 +50,7 @@ const shared = kernelPart(
       kinds: NOT_GUARDED,
       patches: [
         {
-          file: ALLOC,
+          file: REFS,
           find: 'Atomics.compareExchange(i32, page + COUNT, count, after) === count',
           replace: 'Atomics.store(i32, page + COUNT, after) === after',
         },
@@ -58,7 +58,7 @@ const shared = kernelPart(
     },
     'the last owner frees without waiting for what the other did': {
       kinds: ['race', 'use-after-free'],
-      patches: [{ file: ALLOC, find: 'left | WAS_SHARED', replace: 'left' }],
+      patches: [{ file: REFS, find: 'left | WAS_SHARED', replace: 'left' }],
     },
   },
 );

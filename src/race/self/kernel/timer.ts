@@ -3,7 +3,7 @@ import { KERNEL } from '../../../kernel/core/kernel-data.js';
 import { claimCpu, takeClaimedCpu, unclaimCpu } from '../../../kernel/cpu/ownership.js';
 import { TIMER_SOFTIRQ } from '../../../kernel/cpu/softirq.js';
 import { nextTimer } from '../../../kernel/cpu/tick.js';
-import { TIMER_LIST } from '../../../kernel/cpu/timer-struct.js';
+import { TIMER_LIST } from '../../../kernel/core/interrupt-data.js';
 import { takeCpuDown } from '../../../kernel/hotplug.js';
 import type { Kernel } from '../../../kernel/kernel.js';
 import { SCENARIO_MODULE, scenario } from '../../scenario.js';

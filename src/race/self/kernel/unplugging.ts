@@ -1,8 +1,7 @@
-import { CPU_AREA, CPU_ONLINE } from '../../../kernel/core/cpu-area.js';
-import { setCpuState } from '../../../kernel/core/cpu-mask.js';
+import { CPU_AREA } from '../../../kernel/core/cpu-area.js';
 import { KERNEL } from '../../../kernel/core/kernel-data.js';
 import { claimCpu, takeClaimedCpu, unclaimCpu } from '../../../kernel/cpu/ownership.js';
-import { takeCpuDown } from '../../../kernel/hotplug.js';
+import { bringCpuUp, takeCpuDown } from '../../../kernel/hotplug.js';
 import { GFP_KERNEL } from '../../../kernel/mm/gfp.js';
 import type { Kernel } from '../../../kernel/kernel.js';
 import { scenario } from '../../scenario.js';
@@ -45,7 +44,7 @@ function unplug(k: Kernel): void {
 
 function unplugAndPlugIn(k: Kernel): void {
   unplug(k);
-  setCpuState(k, 1, CPU_ONLINE);
+  bringCpuUp(k, 1);
 }
 
 /** A CPU runs only while it is online. */
@@ -82,7 +81,11 @@ const again = kernelPart(
     'a thread takes its CPU back without looking whether it is online': {
       kinds: ['assertion'],
       patches: [
-        { file: OWNERSHIP, find: 'Atomics.load(i32, area + STATE) !== CPU_ONLINE', replace: 'false' },
+        {
+          file: 'kernel/cpu/dispatch',
+          find: 'Atomics.load(i32, area + STATE) !== CPU_ONLINE',
+          replace: 'false',
+        },
       ],
     },
   },

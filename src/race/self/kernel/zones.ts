@@ -14,7 +14,7 @@ import { allowAll, givePages, setHotLists, takePages } from './pages.js';
  */
 
 const LISTS = 'kernel/mm/page-sets';
-const ALLOC = 'kernel/mm/page-alloc';
+const RMQUEUE = 'kernel/mm/rmqueue';
 
 /** Takes all of DMA32, for ever; requests may go down to the last page. */
 function emptyDma32(k: Kernel): void {
@@ -93,7 +93,7 @@ const fallback = kernelPart(
       kinds: NOT_GUARDED,
       patches: [
         {
-          file: ALLOC,
+          file: RMQUEUE,
           find: 'const pfn = __rmqueue(k, zone, order, type);',
           replace:
             'spin_unlock(k, zone + ZONE_LOCK); spin_lock(k, preferred + ZONE_LOCK); ' +
