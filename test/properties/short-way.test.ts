@@ -16,7 +16,7 @@ import {
   GFP_USER,
 } from '../../src/kernel/mm/gfp.js';
 import { MPOL_BIND, MPOL_DEFAULT, MPOL_INTERLEAVE, MPOL_PREFERRED } from '../../src/kernel/mm/mempolicy.js';
-import { dropPages } from '../../src/kernel/mm/page-alloc.js';
+import { dropPages } from '../../src/kernel/mm/page-free.js';
 import { PAGE, PG_dirty, PG_referenced, pageOf } from '../../src/kernel/mm/page.js';
 import { bootInProcess, type LoneMachine, twoNodes } from '../support/boot-in-process.js';
 import { debug } from '../support/hardware.js';
