@@ -35,6 +35,11 @@ export { PF_MEMALLOC } from './kernel/mm/page-alloc.js';
 export type { PerCpu, PerCpuPointer } from './kernel/mm/percpu-access.js';
 export { FBC_BATCH, PERCPU_COUNTER } from './kernel/mm/percpu-counter.js';
 export { array, int, long, struct, unsigned } from './kernel/mm/percpu-types.js';
+export { COMPLETION } from './kernel/sched/completion.js';
+export { MUTEX } from './kernel/sched/mutex.js';
+export { SEMAPHORE } from './kernel/sched/semaphore.js';
+export { MAX_SCHEDULE_TIMEOUT } from './kernel/sched/timeout.js';
+export { WAIT_QUEUE_HEAD } from './kernel/sched/wait-line.js';
 export { MAX_ORDER } from './kernel/mm/zone.js';
 export { PAGE_SHIFT, PAGE_SIZE } from './arch/page.js';
 export {

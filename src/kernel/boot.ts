@@ -197,10 +197,11 @@ function setupTasks(k: Kernel, hardware: Hardware): void {
   attachOwnThread(k, 0, k.platform.thread);
 }
 
-/** Memory for call traces, where a debug switch needs it; the class of the lock that has one for all CPUs. */
+/** Memory for call traces, where a debug switch needs it; the classes of locks that no part of the kernel makes. */
 function setupDebug(k: Kernel): void {
   if ((k.debug & (DEBUG_LOCKS | DEBUG_PAGE_OWNER)) !== 0) depotInit(k, bootWords(k, 0, DEPOT_BYTES / 4));
   k.i32[KERNEL.call_lock + SPINLOCK.at.lock_class] = lock_class(k, 'call_lock');
+  k.i32[KERNEL.wait_queue_class] = lock_class(k, 'wait_queue_head_t->lock');
 }
 
 /** Hands all memory to the page allocator. */

@@ -2,13 +2,19 @@ import { addressSpace, type AddressSpace } from '../arch/address-space.js';
 import type { MemoryImage } from '../image/memory-image.js';
 import { BUG } from './core/bug.js';
 import type { ModuleFunction, Platform } from './core/platform.js';
-import { FIRST_MODULE_SYMBOL, SYM_DRAIN_LOCAL_PAGES, SYM_REFRESH_CPU_VM_STATS } from './core/symbols.js';
+import {
+  FIRST_MODULE_SYMBOL,
+  SYM_DRAIN_LOCAL_PAGES,
+  SYM_PROCESS_TIMEOUT,
+  SYM_REFRESH_CPU_VM_STATS,
+} from './core/symbols.js';
 import { moduleSymbolText } from './cpu/module-symbols.js';
-import { PercpuFace } from './face/percpu-face.js';
+import { SleepFace } from './face/sleep-face.js';
 import { readFirmware } from './firmware.js';
 import { readFile } from './fs/read-file.js';
 import { drain_local_pages } from './mm/page-sets.js';
 import { refresh_cpu_vm_stats } from './mm/vmstat-refresh.js';
+import { process_timeout } from './sched/timeout.js';
 
 /**
  * The kernel as one CPU sees it: the Linux API under Linux's names, bound to that CPU. What a method does, whether it
@@ -17,7 +23,7 @@ import { refresh_cpu_vm_stats } from './mm/vmstat-refresh.js';
  *
  * One instance per thread and CPU. It holds only views and constants; all state is in the image.
  */
-export class Kernel extends PercpuFace {
+export class Kernel extends SleepFace {
   private readonly others: Kernel[] = [];
   /** Functions of modules that this thread has loaded: what a number stands for never changes. */
   private readonly functions: ModuleFunction[] = [];
@@ -52,6 +58,8 @@ export class Kernel extends PercpuFace {
       drain_local_pages(this);
     } else if (symbol === SYM_REFRESH_CPU_VM_STATS) {
       refresh_cpu_vm_stats(this);
+    } else if (symbol === SYM_PROCESS_TIMEOUT) {
+      process_timeout(this, info);
     } else {
       BUG(this, `no function has symbol ${symbol}`);
     }

@@ -142,6 +142,8 @@ const KERNEL_DATA = struct('kernel', {
   /** The last pid given, and the last slot. Atomics. */
   last_pid: word,
   last_task: word,
+  /** Class of the locks of all wait queues, and of what else tasks wait in line for. Constant after boot. */
+  wait_queue_class: word,
 
   percpuStart: lineStart,
   /**

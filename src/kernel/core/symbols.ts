@@ -4,4 +4,5 @@
  */
 export const SYM_DRAIN_LOCAL_PAGES = 1;
 export const SYM_REFRESH_CPU_VM_STATS = 2;
+export const SYM_PROCESS_TIMEOUT = 3;
 export const FIRST_MODULE_SYMBOL = 1024;

@@ -4,15 +4,21 @@ import { TIMER_LIST } from './interrupt-data.js';
 import { COMM_BYTES, CPUMASK_WORDS, MAX_WAITS } from './limits.js';
 
 /**
- * An entry of a wait queue, or of whatever else tasks wait in line for. A task has {@link MAX_WAITS} of them, as many as it
- * can wait for at a time: on real hardware they lie on its stack.
+ * An entry of a wait queue, or of whatever else tasks wait in line for (see `sched/wait-line.ts`). A task has
+ * {@link MAX_WAITS} of them, as many as it can wait for at a time: on real hardware they lie on its stack.
  */
 export const WAIT_ENTRY = struct('wait_queue_t', {
   /** Links of the line; 0: in none. Under the lock of the line. */
   list: array(word, 2),
-  /** Word index of the line's head, 0: the entry is free. The task's own; the console reads it when the task is dead. */
+  /**
+   * Word index of the line, whose first word is its lock; 0: the entry is free, -1: it is in use for no line yet. Written by
+   * the task alone; the console reads it when the task is dead, to find the lock of the other words.
+   */
   head: word,
-  /** WQ_FLAG_*, or whatever else the kind of line needs. Under the lock of the line. */
+  /**
+   * WQ_FLAG_* or LINE_*: what kind of line, and what the task was given and has not taken yet. Under the lock of the line;
+   * the task's own while `head` names none.
+   */
   flags: word,
   /** The task that waits. Constant. */
   task: word,

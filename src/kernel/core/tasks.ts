@@ -1,7 +1,7 @@
 import type { Cpu } from './cpu.js';
 import { CONTEXT_START, CPU_AREA, RUN_QUEUE } from './cpu-area.js';
 import { KERNEL } from './kernel-data.js';
-import { CPUMASK_WORDS } from './limits.js';
+import { COMM_BYTES, CPUMASK_WORDS } from './limits.js';
 import { RUNNING_END, RUNNING_SERVE, TASK } from './task-struct.js';
 
 /** Where tasks are, and what does not change about them. A task is the word index of its task_struct. */
@@ -17,6 +17,21 @@ export function current(k: Cpu): number {
 /** The task in a slot. */
 export function taskAt(k: Cpu, slot: number): number {
   return k.i32[KERNEL.tasks] + slot * k.i32[KERNEL.task_words];
+}
+
+/** A task's name. Any thread. */
+export function task_comm(k: Cpu, task: number): string {
+  return k.image.readText((task + TASK.at.comm) * 4, COMM_BYTES);
+}
+
+/** A task's number, 0 for those that run when a CPU is idle. Any thread. */
+export function task_pid(k: Cpu, task: number): number {
+  return k.i32[task + TASK.at.pid];
+}
+
+/** The CPU on which a task runs, or did last. Any thread; the answer may be old when it arrives. */
+export function task_cpu(k: Cpu, task: number): number {
+  return Atomics.load(k.i32, task + TASK.at.cpu);
 }
 
 /** What a CPU runs when it runs nothing. */

@@ -4,7 +4,12 @@ import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { MAX_MODULE_SYMBOLS, MODULE_SYMBOL_BYTES } from '../core/limits.js';
 import { rawLock, rawUnlock } from '../core/raw-lock.js';
-import { FIRST_MODULE_SYMBOL, SYM_DRAIN_LOCAL_PAGES, SYM_REFRESH_CPU_VM_STATS } from '../core/symbols.js';
+import {
+  FIRST_MODULE_SYMBOL,
+  SYM_DRAIN_LOCAL_PAGES,
+  SYM_PROCESS_TIMEOUT,
+  SYM_REFRESH_CPU_VM_STATS,
+} from '../core/symbols.js';
 
 /**
  * Functions of modules, by number: the image holds `name@url` for each, so that any thread can load and call it.
@@ -66,6 +71,7 @@ function startOf(index: number): number {
  * @throws KernelBug when there is none
  */
 export function checkSymbol(k: Cpu, symbol: number): void {
-  const kernels = symbol === SYM_DRAIN_LOCAL_PAGES || symbol === SYM_REFRESH_CPU_VM_STATS;
-  if (!kernels) moduleSymbolText(k, symbol);
+  const isKernels =
+    symbol === SYM_DRAIN_LOCAL_PAGES || symbol === SYM_REFRESH_CPU_VM_STATS || symbol === SYM_PROCESS_TIMEOUT;
+  if (!isKernels) moduleSymbolText(k, symbol);
 }

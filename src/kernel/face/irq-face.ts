@@ -1,10 +1,10 @@
 import * as irq from '../cpu/irq.js';
 import { raise_irq } from '../cpu/irq-raise.js';
 import * as jiffies from '../cpu/jiffies.js';
+import { might_sleep } from '../cpu/might-sleep.js';
 import * as softirq from '../cpu/softirq.js';
 import * as tasklet from '../cpu/tasklet.js';
 import * as timer from '../cpu/timer.js';
-import { might_sleep } from '../mm/might-sleep.js';
 import { LockFace } from './lock-face.js';
 
 /**

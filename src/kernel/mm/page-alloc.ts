@@ -5,6 +5,7 @@ import { poll } from '../core/irqflags.js';
 import { DEBUG_SLEEP } from '../core/kernel-data.js';
 import { in_interrupt } from '../core/preempt.js';
 import { checkRunning } from '../core/system-state.js';
+import { might_sleep } from '../cpu/might-sleep.js';
 import {
   __GFP_HIGH,
   __GFP_NOFAIL,
@@ -15,7 +16,6 @@ import {
   GFP_THISNODE,
   type gfp_t,
 } from './gfp.js';
-import { might_sleep } from './might-sleep.js';
 import { warn_alloc_failed } from './show-mem.js';
 import {
   ALLOC_CPUSET,

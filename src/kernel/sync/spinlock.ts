@@ -16,10 +16,11 @@ import { lockAcquired, lockReleased, lockWanted } from './lockdep.js';
  * 4. percpu_lock and percpu_counters_lock, interrupts off; a percpu_counter's lock under the latter
  * 5. irq_lock, then the lock of an interrupt line; the locks of a CPU's timers and tasklets, of two CPUs that of the
  *    lower number first. Interrupts off; no handler is called under them
- * 6. symbol_lock, lockdep_lock, depot_lock, interrupts off: tables
- * 7. logbuf_lock, interrupts off: anybody may print
+ * 6. the lock of a wait queue, completion, mutex or semaphore, interrupts off: tasks are woken under it
+ * 7. symbol_lock, lockdep_lock, depot_lock, interrupts off: tables
+ * 8. logbuf_lock, interrupts off: anybody may print
  *
- * With debug.locks the order checker watches the first five; the others are leaves, and watch it.
+ * With debug.locks the order checker watches the first six; the others are leaves, and watch it.
  */
 
 /** `spinlock_t`: the lock word and, for the order checker, its class (0: not checked). */
