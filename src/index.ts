@@ -3,8 +3,18 @@
  *
  * @packageDocumentation
  */
-export { Machine, MachineCpu, type MachineEvents } from './machine/machine.js';
-export { CpuDiedError, CpuError, MachinePanicError, MachineStateError } from './machine/machine-errors.js';
+export { Machine, type MachineEvents } from './machine/machine.js';
+export { MachineCpu } from './machine/machine-cpu.js';
+export type { MachineTask, SpawnOptions } from './machine/task-threads.js';
+export type { TaskInfo } from './kernel/sched/list-tasks.js';
+export {
+  CpuDiedError,
+  CpuError,
+  MachinePanicError,
+  MachineStateError,
+  TaskDiedError,
+  TaskError,
+} from './machine/machine-errors.js';
 export { ConfigError } from './machine/config-error.js';
 export type {
   MachineConfig,
@@ -16,7 +26,9 @@ export type {
 export { PRESET_NAMES, PRESETS } from './machine/presets.js';
 export { Kernel } from './kernel/kernel.js';
 export { KernelBug, KernelOops, KernelPanic, MachineHalted, ModuleLoadError } from './kernel/core/errors.js';
-export { PERCPU_ENOUGH_ROOM } from './kernel/core/limits.js';
+export { MAX_KTHREADS, PERCPU_ENOUGH_ROOM } from './kernel/core/limits.js';
+export { TASK_INTERRUPTIBLE, TASK_RUNNING, TASK_UNINTERRUPTIBLE } from './kernel/core/task-struct.js';
+export { SIGHUP, SIGINT, SIGKILL, SIGTERM } from './kernel/sched/signal.js';
 export { IRQ_HANDLED, IRQ_NONE, IRQF_SHARED } from './kernel/cpu/irq.js';
 export { time_after } from './kernel/cpu/jiffies.js';
 export {

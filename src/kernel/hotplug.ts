@@ -9,10 +9,10 @@ import { lockOwner } from './core/raw-lock.js';
 import { printk } from './core/printk.js';
 import { local_irq_disable } from './core/irqflags.js';
 import { moveInterruptWork, recoverInterruptWork } from './cpu/cpu-down.js';
-import { dispatchIdle } from './cpu/dispatch.js';
+import { dispatchIdle, moveTasksAway } from './cpu/dispatch.js';
 import { takeOverCpu } from './cpu/ownership.js';
-import { resetTask } from './core/task.js';
 import { dropCall } from './cpu/smp-call.js';
+import { recoverRunQueue } from './sched/task-death.js';
 import { repairPageSets } from './mm/page-set-repair.js';
 import { drain_local_pages } from './mm/page-sets.js';
 import { percpu_counters_fold } from './mm/percpu-counter.js';
@@ -36,6 +36,7 @@ export function takeCpuDown(k: Cpu, cpu: number): void {
   fold_cpu(gone);
   percpu_counters_fold(gone);
   setCpuState(k, cpu, CPU_OFFLINE);
+  moveTasksAway(gone);
   moveInterruptWork(k, cpu);
   gone.i32[gone.area + CPU_AREA.at.irqs_disabled] = 0;
   printk(k, `CPU ${cpu} is now offline`);
@@ -95,7 +96,7 @@ export function recoverCpu(k: Cpu, cpu: number): void {
   dropCall(k, cpu);
   Atomics.store(gone.i32, gone.area + CPU_AREA.at.pending, 0);
   recoverInterruptWork(k, gone);
-  resetTask(gone, gone.area);
+  recoverRunQueue(gone);
   const lost = repairPageSets(gone);
   if (lost !== 0)
     printk(k, `CPU ${cpu}: frame 0x${lost.toString(16)} was on its way between a list and its user`);

@@ -9,7 +9,7 @@ import {
   SYM_REFRESH_CPU_VM_STATS,
 } from './core/symbols.js';
 import { moduleSymbolText } from './cpu/module-symbols.js';
-import { SleepFace } from './face/sleep-face.js';
+import { TaskFace } from './face/task-face.js';
 import { readFirmware } from './firmware.js';
 import { readFile } from './fs/read-file.js';
 import { drain_local_pages } from './mm/page-sets.js';
@@ -23,7 +23,7 @@ import { process_timeout } from './sched/timeout.js';
  *
  * One instance per thread and CPU. It holds only views and constants; all state is in the image.
  */
-export class Kernel extends SleepFace {
+export class Kernel extends TaskFace {
   private readonly others: Kernel[] = [];
   /** Functions of modules that this thread has loaded: what a number stands for never changes. */
   private readonly functions: ModuleFunction[] = [];

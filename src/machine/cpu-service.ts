@@ -1,19 +1,19 @@
-import { parentPort, threadId } from 'node:worker_threads';
+import { threadId } from 'node:worker_threads';
 import { MemoryImage } from '../image/memory-image.js';
 import { smp_boot_done, start_kernel, start_secondary } from '../kernel/boot.js';
-import { panic, WARN } from '../kernel/core/bug.js';
-import { CPU_AREA } from '../kernel/core/cpu-area.js';
-import { KernelBug, KernelPanic, MachineHalted } from '../kernel/core/errors.js';
+import { panic } from '../kernel/core/bug.js';
+import { KernelPanic, MachineHalted } from '../kernel/core/errors.js';
 import { KERNEL, SYSTEM_RUNNING } from '../kernel/core/kernel-data.js';
 import { WAIT_SLICE_MS } from '../kernel/core/platform.js';
 import { checkRunning } from '../kernel/core/system-state.js';
-import { heldLocks } from '../kernel/core/lock-report.js';
 import { releaseCpu } from '../kernel/cpu/dispatch.js';
 import { ownsCpu, serveIdleCpu } from '../kernel/cpu/ownership.js';
 import { Kernel } from '../kernel/kernel.js';
+import { checkLeftBehind } from '../kernel/sched/exit.js';
 import { enterCpu, exitCpu } from '../kernel/sched/own-task.js';
-import type { CpuFailure } from './machine-errors.js';
+import { attempt, callOnCpu, failed, loadFunction, type CpuFunction, type Outcome } from './outcome.js';
 import { ThreadsPlatform } from './threads-platform.js';
+import { hostOfWorker } from './worker-messages.js';
 
 /** What a CPU's thread is told when it starts. */
 export interface CpuTask {
@@ -25,23 +25,11 @@ export interface CpuTask {
   readonly epoch: bigint;
 }
 
-/** How a function on a CPU ended. */
-export type Outcome =
-  { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: CpuFailure };
-
 /** A barrier: [arrived, state], where state is one of the constants below. */
 export type Barrier = Int32Array;
 export const BARRIER_WAITING = 0;
 export const BARRIER_OPEN = 1;
 export const BARRIER_ABORTED = 2;
-
-/** A function that runs on a CPU. */
-type CpuFunction = (k: Kernel, args: unknown) => unknown;
-
-/** A report on its way to the host. */
-export interface ReportMessage {
-  readonly gfpReport: string;
-}
 
 /**
  * What the host can ask of a CPU's thread, over Comlink. Between calls the thread runs its event loop and the CPU is
@@ -60,9 +48,7 @@ export class CpuService {
     this.#task = task;
     this.#end = end;
     this.#image = new MemoryImage(task.buffer);
-    this.#platform = new ThreadsPlatform(this.#image.i32, task.thread, task.epoch, (text) => {
-      parentPort?.postMessage({ gfpReport: text } satisfies ReportMessage);
-    });
+    this.#platform = new ThreadsPlatform(this.#image.i32, task.thread, task.epoch, hostOfWorker);
   }
 
   /** The Node thread that this CPU's thread is. */
@@ -155,13 +141,7 @@ export class CpuService {
     let outcome: Outcome;
     try {
       if (barrier !== undefined) waitAtBarrier(k, barrier, parties);
-      const value = call(k, args);
-      if (value instanceof Promise) {
-        // Nobody waits for it: that it fails must not end the thread.
-        value.catch(() => undefined);
-        throw new TypeError(`${name}() returned a promise: code on a CPU is synchronous`);
-      }
-      outcome = { ok: true, value };
+      outcome = { ok: true, value: callOnCpu(k, call, name, args) };
     } catch (error) {
       outcome = failed(error);
     }
@@ -175,7 +155,7 @@ export class CpuService {
 }
 
 /**
- * Ends a function's time on a CPU: what it left behind is reported, and the CPU falls idle.
+ * Ends a function's time on a CPU: what it left behind is reported, and the CPU goes to the next task.
  *
  * @param how the function's name and how it ended
  */
@@ -186,14 +166,7 @@ function leaveCpu(k: Kernel, how: string): void {
     releaseCpu(k);
     return;
   }
-  const locks = heldLocks(k, k.cpu);
-  if (locks.length > 0) panic(k, `${how} on CPU#${k.cpu} and holds ${k.nameOf(locks[0])}`);
-  const count = k.i32[k.area + CPU_AREA.at.preempt_count];
-  if (count !== 0 || k.irqs_disabled()) {
-    WARN(k, `${how} on CPU#${k.cpu} with preempt_count ${count}, irqs ${k.irqs_disabled() ? 'off' : 'on'}`);
-    k.i32[k.area + CPU_AREA.at.preempt_count] = 0;
-    k.i32[k.area + CPU_AREA.at.irqs_disabled] = 0;
-  }
+  checkLeftBehind(k, how);
   exitCpu(k);
 }
 
@@ -223,35 +196,4 @@ function waitAtBarrier(k: Kernel, barrier: Barrier, parties: number): void {
   }
   if (Atomics.load(barrier, 1) === BARRIER_ABORTED)
     throw new Error('a CPU died before all had come to the barrier');
-}
-
-/** The exported function of a module. */
-async function loadFunction(url: string, name: string): Promise<CpuFunction> {
-  const module = (await import(url)) as Record<string, unknown>;
-  const found = module[name];
-  if (typeof found !== 'function') {
-    const exported = Object.keys(module).join(', ');
-    throw new Error(
-      `module ${url} exports no function '${name}'; it exports: ${exported === '' ? 'nothing' : exported}`,
-    );
-  }
-  return found as CpuFunction;
-}
-
-function attempt(action: () => void): Outcome {
-  try {
-    action();
-    return { ok: true, value: undefined };
-  } catch (error) {
-    return failed(error);
-  }
-}
-
-function failed(error: unknown): Outcome {
-  if (!(error instanceof Error)) {
-    return { ok: false, error: { name: 'Error', message: `threw ${String(error)}`, stack: '' } };
-  }
-  const { name, message, stack = '' } = error;
-  const report = error instanceof KernelBug ? { report: error.report } : {};
-  return { ok: false, error: { name, message, stack, ...report } };
 }

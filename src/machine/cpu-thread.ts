@@ -1,8 +1,10 @@
 import { type Remote, wrap } from 'comlink';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
-import type { CpuService, CpuTask, Outcome } from './cpu-service.js';
+import type { CpuService, CpuTask } from './cpu-service.js';
 import { CpuDiedError, CpuError } from './machine-errors.js';
+import type { Outcome } from './outcome.js';
 
 /**
  * The host's end of a CPU's thread: a long-running Piscina task and the Comlink channel to it. When the thread dies,
@@ -17,8 +19,9 @@ export class CpuThread {
   readonly #port: MessagePort;
   /** Resolves when the thread is gone, for whatever reason, and what follows from that was done. */
   readonly ended: Promise<void>;
-  #threadId = -1;
+  #threadId: number | undefined;
   #death: CpuDiedError | undefined;
+  #serving: Promise<unknown> | undefined;
   readonly #waiting = new Set<(error: CpuDiedError) => void>();
 
   /** @param onDeath called once if the thread ends without having been told to */
@@ -57,9 +60,28 @@ export class CpuThread {
     return outcome.value;
   }
 
+  /**
+   * Lets the thread serve its idle CPU. It answers when it has nothing else to do, so this waits no longer than `limit`
+   * milliseconds; and it is asked no second time before it has answered.
+   */
+  async serve(limit: number): Promise<void> {
+    // When the thread dies, others hear of it.
+    this.#serving ??= this.call((service) => service.serve())
+      .catch(() => undefined)
+      .finally(() => {
+        this.#serving = undefined;
+      });
+    await Promise.race([this.#serving, sleep(limit)]);
+  }
+
   /** Learns which Node thread this is, so that {@link kill} can find it. */
   async identify(): Promise<void> {
     this.#threadId = await this.#orDeath(this.#remote.threadId());
+  }
+
+  /** Its `threadId` in Node; undefined before {@link identify}. */
+  get nodeThread(): number | undefined {
+    return this.#threadId;
   }
 
   /** Ends the thread at once, wherever it is, as a crash would. */

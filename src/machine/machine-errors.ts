@@ -52,6 +52,37 @@ export class CpuError extends Error {
   }
 }
 
+/** A task's thread died. */
+export class TaskDiedError extends Error {
+  override name = 'TaskDiedError';
+  readonly pid: number;
+  readonly reason: string;
+
+  constructor(pid: number, comm: string, reason: string) {
+    super(`task ${comm}:${pid} died: ${reason}`);
+    this.pid = pid;
+    this.reason = reason;
+  }
+}
+
+/** An error that a task's function threw, with the stack it had there. */
+export class TaskError extends Error {
+  override name = 'TaskError';
+  readonly pid: number;
+  /** Name of the original error, for example `KernelBug`. */
+  readonly thrown: string;
+  /** The kernel's report, when it was a BUG or an oops. */
+  readonly report: string | undefined;
+
+  constructor(pid: number, comm: string, failure: CpuFailure) {
+    super(`task ${comm}:${pid}: ${failure.name}: ${failure.message}`);
+    this.pid = pid;
+    this.thrown = failure.name;
+    this.report = failure.report;
+    this.stack = `${this.name}: ${this.message}\n${stackFrames(failure.stack)}`;
+  }
+}
+
 /** An error on its way from a CPU to the host. */
 export interface CpuFailure {
   readonly name: string;

@@ -14,7 +14,9 @@ import { raiseInterrupt } from '../kernel/cpu/raise-interrupt.js';
 import { ringClock } from '../kernel/cpu/clock-bell.js';
 import { raise_irq } from '../kernel/cpu/irq-raise.js';
 import { releaseCpu } from '../kernel/cpu/dispatch.js';
-import { endWaitingTasks } from '../kernel/core/tasks.js';
+import { MAX_KTHREADS } from '../kernel/core/limits.js';
+import { RUNNING_SERVE, TASK } from '../kernel/core/task-struct.js';
+import { cpuTask, endWaitingTasks, task_comm, task_pid } from '../kernel/core/tasks.js';
 import { audit, type AuditReport } from '../kernel/debug/audit.js';
 import { writeFile } from '../kernel/fs/write-file.js';
 import { writeFirmware } from '../kernel/firmware.js';
@@ -29,15 +31,23 @@ import {
   takeOverCpus,
 } from '../kernel/hotplug.js';
 import { Kernel } from '../kernel/kernel.js';
+import { listTasks, type TaskInfo } from '../kernel/sched/list-tasks.js';
+import { sendSignalFromOutside } from '../kernel/sched/signal.js';
+import { buryOwnTask, buryTask, markThreadDead, refuseThread } from '../kernel/sched/task-death.js';
+import { find_task_by_pid } from '../kernel/sched/task-slots.js';
 import { refresh_zone_stat_thresholds } from '../kernel/mm/zone-setup.js';
 import { Clock } from './clock.js';
 import { loadHardware } from './config-load.js';
 import type { MachineConfig } from './config-types.js';
-import { BARRIER_ABORTED, BARRIER_WAITING, type Barrier, type ReportMessage } from './cpu-service.js';
+import { ConsoleTurns } from './console-turns.js';
+import { BARRIER_ABORTED, BARRIER_WAITING, type Barrier } from './cpu-service.js';
 import { CpuThread } from './cpu-thread.js';
 import { type CpuDiedError, MachinePanicError, MachineStateError } from './machine-errors.js';
-import { withCpusStopped } from './stop-machine.js';
-import { ThreadsPlatform } from './threads-platform.js';
+import { MachineCpu } from './machine-cpu.js';
+import { moduleUrl } from './module-url.js';
+import { type MachineTask, type SpawnOptions, TaskThreads } from './task-threads.js';
+import { type ThreadHost, ThreadsPlatform } from './threads-platform.js';
+import type { WorkerMessage } from './worker-messages.js';
 
 /** The console's number in the owner words; CPU threads follow. */
 const CONSOLE_THREAD = 1;
@@ -45,8 +55,11 @@ const CONSOLE_THREAD = 1;
 /** How long the console waits for a lock before it looks whether the thread that holds it is dead. Milliseconds. */
 const CONSOLE_PATIENCE_MS = 200;
 
-/** How long the console tries again what it needs a lock for. Milliseconds. */
-const CONSOLE_LIMIT_MS = 10_000;
+/** How long a thread is kept that no task needs. Milliseconds. */
+const IDLE_THREAD_MS = 1000;
+
+/** How long to wait for a thread's answer that it has served its CPU, before looking again. Milliseconds. */
+const SERVE_LIMIT_MS = 10;
 
 /** How long functions may go on after a panic before their threads are ended. */
 const PANIC_GRACE_MS = 1000;
@@ -81,8 +94,8 @@ export class Machine extends EventEmitter<MachineEvents> {
   readonly #threads: CpuThread[];
   readonly #barriers = new Set<Barrier>();
   #nextThread: number;
-  /** Ends when the last of the actions that change CPUs, which go one after another, has ended. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns: ConsoleTurns;
+  readonly #tasks: TaskThreads;
   #clock: Clock | undefined;
   /** What each busy CPU was told to run. */
   readonly #work = new Map<number, string>();
@@ -96,14 +109,36 @@ export class Machine extends EventEmitter<MachineEvents> {
     this.#epoch = epoch;
     this.#nextThread = CONSOLE_THREAD + 1;
     this.#threads = hardware.cpuNodes.map((_, cpu) => this.#spawn(cpu));
-    const report = (text: string): void => {
-      this.#reported(text);
+    const threadHost: ThreadHost = {
+      report: (text) => {
+        this.#reported(text);
+      },
+      startThread: (task) => {
+        this.#tasks.start(task);
+      },
     };
-    this.#platform = new ThreadsPlatform(image.i32, CONSOLE_THREAD, epoch, report, CONSOLE_PATIENCE_MS);
+    this.#platform = new ThreadsPlatform(image.i32, CONSOLE_THREAD, epoch, threadHost, CONSOLE_PATIENCE_MS);
     // Until after boot nobody uses it.
     this.#console = this.#makeConsole();
-    pool.on('message', (message: Partial<ReportMessage>) => {
-      if (message.gfpReport !== undefined) this.#reported(message.gfpReport);
+    this.#turns = new ConsoleTurns(
+      () => this.#console,
+      () => {
+        this.#mustRun();
+      },
+    );
+    this.#tasks = new TaskThreads(pool, {
+      buffer: image.buffer,
+      epoch,
+      console: () => this.#console,
+      nextThread: () => this.#nextThread++,
+      taskDied: (task, thread, reason) => this.#taskDied(task, thread, reason),
+    });
+    pool.on('message', (message: WorkerMessage) => {
+      const { gfpReport, gfpStartThread, gfpTaskThread } = message;
+      if (gfpReport !== undefined) this.#reported(gfpReport);
+      // On a machine that is being ended nobody waits for it.
+      if (gfpStartThread !== undefined && !this.halted) this.#tasks.start(gfpStartThread);
+      if (gfpTaskThread !== undefined) this.#tasks.noteThread(gfpTaskThread.task, gfpTaskThread.threadId);
     });
   }
 
@@ -128,7 +163,9 @@ export class Machine extends EventEmitter<MachineEvents> {
       // A thread starts when a CPU asks for it. Kept ready, one would also start in the place of each dead thread, and
       // Node aborts when a thread is ended that is still loading its modules.
       minThreads: 0,
-      maxThreads: cpus,
+      maxThreads: cpus + MAX_KTHREADS,
+      // Threads of tasks that have ended serve others that begin soon after.
+      idleTimeout: IDLE_THREAD_MS,
       concurrentTasksPerWorker: 1,
       // Between calls a CPU's thread must run its event loop, not wait for further tasks.
       atomics: 'disabled',
@@ -235,6 +272,51 @@ export class Machine extends EventEmitter<MachineEvents> {
     return await this.#run(thread, url, exportName, (service) => service.run(url, exportName, args));
   }
 
+  /**
+   * Starts a task: a function on a thread of its own, which takes turns with others on the CPUs, sleeps, and may go on on
+   * another CPU at any time. As many as MAX_KTHREADS can exist at a time.
+   *
+   * @param module absolute URL of a JavaScript module
+   * @param exportName a synchronous function `(k: Kernel, args) => result`; its result and `args` must be cloneable
+   * @throws RangeError for a CPU that does not exist
+   * @throws MachineStateError when there are too many tasks, or no CPU of `cpus` is online
+   */
+  spawn(module: string | URL, exportName: string, args?: unknown, options: SpawnOptions = {}): MachineTask {
+    this.#mustRun();
+    const url = moduleUrl(module);
+    const { cpus } = options;
+    if (cpus !== undefined && !cpus.some((cpu) => cpu_online(this.console, this.cpu(cpu).number)))
+      throw new MachineStateError(`none of the CPUs ${cpus.join(', ')} is online`);
+    return this.#tasks.spawn(url, exportName, args, options);
+  }
+
+  /** The tasks that exist: those of the CPUs, and those with threads of their own. */
+  tasks(): TaskInfo[] {
+    return listTasks(this.console);
+  }
+
+  /**
+   * Sends a signal to a task: its sleep ends if it is interruptible.
+   *
+   * @param sig 1 to 31
+   * @throws MachineStateError when there is no such task
+   */
+  signal(pid: number, sig: number): void {
+    sendSignalFromOutside(this.console, this.#taskOf(pid), sig);
+  }
+
+  /** Ends a task's thread at once, wherever it is: a fault for tests and stress. Resolves when it was dealt with. */
+  async killTask(pid: number): Promise<void> {
+    await this.#tasks.kill(this.#taskOf(pid));
+  }
+
+  #taskOf(pid: number): number {
+    this.#mustRun();
+    const task = find_task_by_pid(this.console, pid);
+    if (task === 0) throw new MachineStateError(`there is no task ${pid}`);
+    return task;
+  }
+
   /** @internal See {@link MachineCpu.raise}. */
   raise(cpu: number, irq: number): void {
     this.#threadOf(cpu);
@@ -302,7 +384,7 @@ export class Machine extends EventEmitter<MachineEvents> {
    */
   async write(path: string, text: string): Promise<void> {
     this.#mustRun();
-    await this.#stopped(this.#numbers(), () => {
+    await this.#turns.stopped(this.#numbers(), () => {
       writeFile(this.console, path, text);
     });
   }
@@ -315,7 +397,7 @@ export class Machine extends EventEmitter<MachineEvents> {
   async audit(): Promise<AuditReport> {
     // On a stopped machine nothing moves, though locks may be left held.
     if (this.panicked || this.halted) return audit(this.console);
-    return this.#stopped(this.#numbers(), () => audit(this.console));
+    return this.#turns.stopped(this.#numbers(), () => audit(this.console));
   }
 
   /** The kernel log. */
@@ -355,7 +437,7 @@ export class Machine extends EventEmitter<MachineEvents> {
       thread.halt();
     }
     const limit = new AbortController();
-    const ended = Promise.allSettled(this.#threads.map((thread) => thread.ended));
+    const ended = Promise.allSettled([...this.#threads.map((thread) => thread.ended), this.#tasks.ended]);
     await Promise.race([
       ended,
       sleep(HALT_LIMIT_MS, undefined, { signal: limit.signal }).catch(() => undefined),
@@ -367,7 +449,7 @@ export class Machine extends EventEmitter<MachineEvents> {
   /** @internal See {@link MachineCpu.offline}. */
   async offline(cpu: number): Promise<void> {
     this.#threadOf(cpu);
-    await this.#stopped([cpu], () => {
+    await this.#turns.stopped([cpu], () => {
       // It may have died or gone while others had their turn.
       this.#threadOf(cpu);
       if (num_online_cpus(this.console) === 1)
@@ -380,7 +462,7 @@ export class Machine extends EventEmitter<MachineEvents> {
   /** @internal See {@link MachineCpu.online}. */
   async online(cpu: number): Promise<void> {
     this.#mustRun();
-    await this.#inTurn(() => this.#plugIn(this.cpu(cpu).number));
+    await this.#turns.inTurn(() => this.#plugIn(this.cpu(cpu).number));
   }
 
   async #plugIn(cpu: number): Promise<void> {
@@ -407,37 +489,6 @@ export class Machine extends EventEmitter<MachineEvents> {
     await thread.ended;
   }
 
-  /** {@link withCpusStopped}; what needs stopped CPUs is done one after another. */
-  #stopped<Value>(cpus: readonly number[], action: () => Value): Promise<Value> {
-    return this.#inTurn(() => this.#patiently(() => withCpusStopped(this.console, cpus, action)));
-  }
-
-  /**
-   * Does something as the console and as CPUs that it owns, again and again as long as a lock is not free that it
-   * needs. In between, this thread can learn that the one which holds the lock is dead.
-   */
-  async #patiently<Value>(action: () => Value | Promise<Value>): Promise<Value> {
-    const k = this.console;
-    const limit = k.platform.now() + CONSOLE_LIMIT_MS;
-    for (;;) {
-      try {
-        return await action();
-      } catch (error) {
-        if (!(error instanceof WaitGivenUp)) throw error;
-        makeContextIdle(k);
-        await sleep(1);
-        this.#mustRun();
-        if (k.platform.now() > limit) throw new MachineStateError(error.message);
-      }
-    }
-  }
-
-  #inTurn<Value>(action: () => Promise<Value>): Promise<Value> {
-    const turn = this.#turn.then(action);
-    this.#turn = turn.catch(() => undefined);
-    return turn;
-  }
-
   #numbers(): number[] {
     return this.#threads.map((thread) => thread.cpu);
   }
@@ -456,12 +507,9 @@ export class Machine extends EventEmitter<MachineEvents> {
       Atomics.notify(barrier, 1);
     }
     const k = this.console;
+    markThreadDead(k, cpuTask(k, thread.cpu));
     const cpus = takeOverCpus(k, thread.thread);
-    const lost = cpus.flatMap((cpu) => locksLost(k, cpu));
-    for (const cpu of cpus) breakLogLock(k, cpu);
-    if (lost.length > 0) {
-      this.#panic(`CPU#${thread.cpu}: its thread died (${error.reason}) and held ${lost.join(', ')}`);
-    } else {
+    if (!this.#lostLocks(`CPU#${thread.cpu}`, error.reason, cpus)) {
       await this.#bury(thread, cpus, error.reason).catch((cause: unknown) => {
         // Another death has stopped the machine meanwhile.
         if (!this.panicked && !this.halted) throw cause;
@@ -470,19 +518,53 @@ export class Machine extends EventEmitter<MachineEvents> {
     this.emit('died', error);
   }
 
-  /** @param cpus the CPUs that the dead thread was */
-  async #bury(thread: CpuThread, cpus: readonly number[], reason: string): Promise<void> {
+  /** The thread of a task ended that nobody had ended. */
+  async #taskDied(task: number, thread: number, reason: string): Promise<void> {
+    if (this.halted || this.panicked) return;
+    const k = this.console;
+    if (Atomics.load(k.i32, task + TASK.at.thread) === 0) {
+      refuseThread(k, task);
+      return;
+    }
+    markThreadDead(k, task);
+    const cpus = takeOverCpus(k, thread);
+    if (this.#lostLocks(`task ${task_comm(k, task)}:${task_pid(k, task)}`, reason, cpus)) return;
+    await this.#recover(cpus);
+    await this.#turns.patiently(() => {
+      buryTask(k, task, reason);
+    });
+  }
+
+  /** Whether a dead thread held locks as one of the CPUs that it was: then the machine stops. */
+  #lostLocks(who: string, reason: string, cpus: readonly number[]): boolean {
+    const k = this.console;
+    const lost = cpus.flatMap((cpu) => locksLost(k, cpu));
+    for (const cpu of cpus) breakLogLock(k, cpu);
+    if (lost.length > 0) this.#panic(`${who}: its thread died (${reason}) and held ${lost.join(', ')}`);
+    return lost.length > 0;
+  }
+
+  /** Puts the CPUs in order that a dead thread was, and gives them to other tasks. */
+  async #recover(cpus: readonly number[]): Promise<void> {
     const k = this.console;
     for (const cpu of cpus) {
       // recoverCpu() begins with the CPU's context, so it can be done again.
-      await this.#patiently(() => {
+      await this.#turns.patiently(() => {
         recoverCpu(k, cpu);
       });
       releaseCpu(k.as(cpu));
     }
-    await this.#stopped([thread.cpu], () => {
+  }
+
+  /** @param cpus the CPUs that the dead thread was */
+  async #bury(thread: CpuThread, cpus: readonly number[], reason: string): Promise<void> {
+    const k = this.console;
+    await this.#recover(cpus);
+    await this.#turns.stopped([thread.cpu], () => {
       // While others had their turn, the CPU may have got another thread.
-      if (this.#threads[thread.cpu] === thread) buryCpu(k, thread.cpu, reason);
+      if (this.#threads[thread.cpu] !== thread) return;
+      buryCpu(k, thread.cpu, reason);
+      buryOwnTask(k, cpuTask(k, thread.cpu));
     });
   }
 
@@ -505,87 +587,22 @@ export class Machine extends EventEmitter<MachineEvents> {
     if (this.panicked) setTimeout(() => void this.halt(), PANIC_GRACE_MS).unref();
   }
 
+  /** Lets a CPU's own thread serve its interrupts: it answers the host, or waits in the middle of a function. */
+  async #serveIdle(cpu: number): Promise<void> {
+    const { i32 } = this.image;
+    const running = cpuTask(this.console, cpu) + TASK.at.running;
+    Atomics.compareExchange(i32, running, 0, RUNNING_SERVE);
+    if (Atomics.notify(i32, running) === 0) await this.#threads[cpu].serve(SERVE_LIMIT_MS);
+    else await sleep(1);
+  }
+
   #makeClock(): Clock {
     return new Clock(this.console, {
       cpus: this.cpus,
       consoleThread: CONSOLE_THREAD,
-      serve: async (cpu) => {
-        // When the thread dies, others hear of it.
-        await this.#threads[cpu].call((service) => service.serve()).catch(() => undefined);
-      },
+      serve: (cpu) => this.#serveIdle(cpu),
       workOf: (cpu) => this.#work.get(cpu) ?? '',
       nodeThread: (owner) => this.#threads.find(({ thread }) => thread === owner)?.nodeThread,
     });
-  }
-}
-
-/**
- * The URL of a module that CPUs load.
- *
- * @throws TypeError when it is no absolute URL
- */
-function moduleUrl(module: string | URL): string {
-  try {
-    return new URL(module).href;
-  } catch (cause) {
-    const wanted = "an absolute URL, such as new URL('./work.js', import.meta.url)";
-    throw new TypeError(`module ${String(module)}: must be ${wanted}`, { cause });
-  }
-}
-
-/** One CPU of a machine, as the host sees it. */
-export class MachineCpu {
-  readonly number: number;
-  readonly #machine: Machine;
-
-  constructor(machine: Machine, number: number) {
-    this.#machine = machine;
-    this.number = number;
-  }
-
-  /**
-   * Calls an exported function on this CPU, and waits for its result.
-   *
-   * @param module absolute URL of a JavaScript module
-   * @param exportName a synchronous function `(k: Kernel, args) => result`
-   * @param args anything that can be cloned to a thread; SharedArrayBuffers stay shared
-   * @throws CpuError what the function threw, with its stack on the CPU
-   * @throws CpuDiedError when the CPU's thread dies meanwhile
-   * @throws MachinePanicError when the machine panics meanwhile
-   */
-  run(module: string | URL, exportName: string, args?: unknown): Promise<unknown> {
-    return this.#machine.runOn(this.number, module, exportName, args);
-  }
-
-  /**
-   * Unplugs the CPU: its page lists go back to the buddy system, and it is sent no more interrupts. A function that
-   * runs there is suspended until {@link online}.
-   *
-   * @throws MachineStateError when it is the last one, is not online, or does not come to a poll
-   */
-  offline(): Promise<void> {
-    return this.#machine.offline(this.number);
-  }
-
-  /** Plugs the CPU in again; after its thread's death it gets a new one. */
-  online(): Promise<void> {
-    return this.#machine.online(this.number);
-  }
-
-  /**
-   * Raises the interrupt of a device on this CPU, whether it is idle or runs something: the handlers that
-   * `request_irq` has registered serve it as soon as interrupts are on there.
-   *
-   * @param irq 0 to 63
-   * @throws RangeError for another number
-   * @throws MachineStateError when the CPU is not online
-   */
-  raise(irq: number): void {
-    this.#machine.raise(this.number, irq);
-  }
-
-  /** Ends the CPU's thread at once, wherever it is: a fault for tests and stress. Resolves when it was dealt with. */
-  kill(): Promise<void> {
-    return this.#machine.kill(this.number);
   }
 }

@@ -7,12 +7,20 @@ const pause = (Atomics as { pause?: () => void }).pause;
 
 const loadModule = createRequire(import.meta.url);
 
+/** What the kernel on a thread needs of the machine that it is part of. */
+export interface ThreadHost {
+  /** Gets every report of the kernel on this thread. */
+  report(text: string): void;
+  /** Starts a thread for a task. */
+  startThread(task: number): void;
+}
+
 /** The world outside the kernel when every CPU is a thread: futexes, the host's clock, modules loaded on the spot. */
 export class ThreadsPlatform implements Platform {
   readonly thread: number;
   readonly #i32: Int32Array;
   readonly #epoch: bigint;
-  readonly #report: (text: string) => void;
+  readonly #host: ThreadHost;
   readonly #patience: number;
   readonly #functions = new Map<string, ModuleFunction>();
 
@@ -20,21 +28,15 @@ export class ThreadsPlatform implements Platform {
    * @param i32 the machine's memory
    * @param thread number of this thread, from 1, unique in the machine
    * @param epoch `process.hrtime.bigint()` of the machine's boot: all threads count their time from there
-   * @param report gets every report of the kernel on this thread
+   * @param host what this thread's kernel needs of the machine
    * @param patience milliseconds after which this thread gives up waiting for a lock; default: never
    */
-  constructor(
-    i32: Int32Array,
-    thread: number,
-    epoch: bigint,
-    report: (text: string) => void,
-    patience = Infinity,
-  ) {
+  constructor(i32: Int32Array, thread: number, epoch: bigint, host: ThreadHost, patience = Infinity) {
     this.#patience = patience;
     this.thread = thread;
     this.#i32 = i32;
     this.#epoch = epoch;
-    this.#report = report;
+    this.#host = host;
   }
 
   wait(word: number, value: number, milliseconds: number): void {
@@ -61,8 +63,12 @@ export class ThreadsPlatform implements Platform {
     return i32[word];
   }
 
+  startThread(task: number): void {
+    this.#host.startThread(task);
+  }
+
   report(text: string): void {
-    this.#report(text);
+    this.#host.report(text);
   }
 
   load(url: string, name: string): ModuleFunction {

@@ -16,6 +16,7 @@ import {
 import { ThreadsPlatform } from '../../src/machine/threads-platform.js';
 import { runHammer, type HammeredLock } from '../support/hammer.js';
 import { createLockImage, firstFreeWord, LockCpu } from '../support/lock-cpu.js';
+import { loneHost } from '../support/lone-host.js';
 
 /** A row of the lock bench: what was done, by how many threads, nanoseconds for one, and that in bare Atomics.add. */
 export interface LockRow {
@@ -67,7 +68,7 @@ async function contended(lock: HammeredLock, threads: number): Promise<number> {
 
 function measure(work: (k: Cpu, word: number, rounds: number) => void): number {
   const image = createLockImage(1);
-  const k = new LockCpu(image, new ThreadsPlatform(image.i32, 1, process.hrtime.bigint(), () => {}), 0);
+  const k = new LockCpu(image, new ThreadsPlatform(image.i32, 1, process.hrtime.bigint(), loneHost), 0);
   const times: number[] = [];
   for (let i = 0; i < REPEATS + 1; i++) {
     const start = process.hrtime.bigint();

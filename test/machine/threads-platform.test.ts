@@ -14,9 +14,14 @@ function moduleUrl(name: string, source: string): string {
 }
 
 function platform(reports: string[] = []): ThreadsPlatform {
-  return new ThreadsPlatform(new Int32Array(new SharedArrayBuffer(64)), 3, process.hrtime.bigint(), (text) =>
-    reports.push(text),
-  );
+  return new ThreadsPlatform(new Int32Array(new SharedArrayBuffer(64)), 3, process.hrtime.bigint(), {
+    report: (text) => {
+      reports.push(text);
+    },
+    startThread: (task) => {
+      reports.push(`a thread for task ${task}`);
+    },
+  });
 }
 
 test('waits no longer than it may, and not at all when the word differs', () => {

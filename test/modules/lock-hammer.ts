@@ -12,6 +12,7 @@ import type { Cpu } from '../../src/kernel/core/cpu.js';
 import { spin_lock, spin_unlock } from '../../src/kernel/sync/spinlock.js';
 import { ThreadsPlatform } from '../../src/machine/threads-platform.js';
 import { HAMMER, WRITE_EVERY, type Hammer, type HammeredLock } from '../support/hammer.js';
+import { loneHost } from '../support/lone-host.js';
 import { firstFreeWord, LockCpu } from '../support/lock-cpu.js';
 
 /** A thread that is one CPU of a lock machine and uses one lock as fast as it can. */
@@ -19,9 +20,7 @@ import { firstFreeWord, LockCpu } from '../support/lock-cpu.js';
 const hammer = workerData as Hammer;
 const image = new MemoryImage(hammer.buffer);
 const base = firstFreeWord(hammer.nrCpus);
-const platform = new ThreadsPlatform(image.i32, hammer.cpu + 1, hammer.epoch, (text) => {
-  throw new Error(text);
-});
+const platform = new ThreadsPlatform(image.i32, hammer.cpu + 1, hammer.epoch, loneHost);
 const cpu = new LockCpu(image, platform, hammer.cpu, hammer.debug);
 
 // The compiler of each thread gets to know the code before the measured rounds, on a lock of its own.

@@ -49,6 +49,10 @@ export class LonePlatform implements Platform {
     return this.i32[word];
   }
 
+  startThread(): void {
+    throw new Error('there are no further threads');
+  }
+
   report(text: string): void {
     this.reports.push(text);
   }

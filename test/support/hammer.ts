@@ -8,6 +8,7 @@ import { seqlock_init } from '../../src/kernel/sync/seqlock.js';
 import { spin_lock_init } from '../../src/kernel/sync/spinlock.js';
 import { ThreadsPlatform } from '../../src/machine/threads-platform.js';
 import { createLockImage, firstFreeWord, LockCpu } from './lock-cpu.js';
+import { loneHost } from './lone-host.js';
 
 /** What a thread of lock-hammer.ts gets. */
 export interface Hammer {
@@ -115,7 +116,7 @@ async function startHammer(
   const { i32, buffer } = image;
   const base = firstFreeWord(threads);
   const epoch = process.hrtime.bigint();
-  const k = new LockCpu(image, new ThreadsPlatform(i32, threads + 1, epoch, () => {}), 0, debug);
+  const k = new LockCpu(image, new ThreadsPlatform(i32, threads + 1, epoch, loneHost), 0, debug);
   initLock(k, base, lock);
   const failures: Error[] = [];
   const workers: Worker[] = [];

@@ -26,8 +26,6 @@ const TASK_FIELDS = {
   /** Cpuset: the allowed nodes, and those of the nearest exclusive ancestor. */
   mems_allowed: array(word, NODEMASK_WORDS),
   mems_exclusive: array(word, NODEMASK_WORDS),
-  /** 1 while it may go on on another CPU: what `smp_processor_id` warns about. 0: it is bound to this one. */
-  task_migrates: word,
   pid: word,
   comm: bytes(COMM_BYTES),
 };

@@ -39,6 +39,17 @@ export class ModuleLoadError extends Error {
   }
 }
 
+/** The running task has ended itself by do_exit. */
+export class TaskExit extends Error {
+  override name = 'TaskExit';
+  readonly code: number;
+
+  constructor(code: number) {
+    super(`the task ended with ${code}`);
+    this.code = code;
+  }
+}
+
 /** The machine was halted while this function ran. */
 export class MachineHalted extends Error {
   override name = 'MachineHalted';

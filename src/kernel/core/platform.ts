@@ -39,6 +39,12 @@ export interface Platform {
    */
   poll(word: number, i32: Int32Array): number;
 
+  /**
+   * Starts a thread as the stack of a task, which calls `taskThread` with it. The task notices by its `thread` word,
+   * which becomes -1 when there is no thread for it.
+   */
+  startThread(task: number): void;
+
   /** Hands a report (BUG, WARN, oops, panic) to whoever runs the machine, besides the kernel log. */
   report(text: string): void;
 

@@ -43,7 +43,7 @@ export const TASK = struct('task_struct', {
    * one of {@link RUNNING_SERVE} and {@link RUNNING_END}. Atomics; its thread waits on it.
    */
   running: word,
-  /** Number of the thread that is its stack; 0: none yet, or it is dead. Atomics. */
+  /** Number of the thread that is its stack; 0: none yet, or it is dead; -1: there is none for it. Atomics. */
   thread: word,
   /** The CPU in whose queue it is, or was last. Written by whoever has it in hand, before `on_rq` says so. Atomics. */
   cpu: word,
@@ -76,7 +76,7 @@ export const TASK = struct('task_struct', {
   data: double,
   /** kthread_stop was called. Atomics. */
   should_stop: word,
-  /** The task that waits until this one has a thread; 0: none. Atomics. */
+  /** The task that waits until this one has a thread. Constant while it lives. */
   creator: word,
   /** What its function returned, a number; valid when `exited` is 1. Before `exited`, by Atomics. */
   exit_code: word,

@@ -70,6 +70,16 @@ export function mayRunOn(k: Cpu, task: number, cpu: number): boolean {
   return ((Atomics.load(k.i32, task + ALLOWED + (cpu >>> 5)) >>> (cpu & 31)) & 1) !== 0;
 }
 
+/** Whether a task may run on one CPU only. Any thread. */
+export function isBound(k: Cpu, task: number): boolean {
+  let count = 0;
+  for (let word = 0; word < CPUMASK_WORDS; word++) {
+    let bits = Atomics.load(k.i32, task + ALLOWED + word);
+    for (; bits !== 0; bits &= bits - 1) count++;
+  }
+  return count === 1;
+}
+
 /** Writes the mask of a task's CPUs, word by word. */
 export function writeAllowed(k: Cpu, task: number, cpus: readonly number[]): void {
   for (let word = 0; word < CPUMASK_WORDS; word++) {

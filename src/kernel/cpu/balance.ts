@@ -2,9 +2,9 @@ import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA, IRQ_BALANCE, RUN_QUEUE } from '../core/cpu-area.js';
 import { cpu_online } from '../core/cpu-mask.js';
 import { KERNEL } from '../core/kernel-data.js';
-import { bringTask } from './dispatch.js';
+import { pushTask } from './dispatch.js';
 import { raiseInterrupt } from './raise-interrupt.js';
-import { dequeueTask, firstQueued, nextQueued, nrRunning, takeIncoming } from './run-queue.js';
+import { firstQueued, nextQueued, nrRunning, takeIncoming } from './run-queue.js';
 import { lightestCpu } from './select-cpu.js';
 
 /**
@@ -12,9 +12,7 @@ import { lightestCpu } from './select-cpu.js';
  * the owner of a CPU touches its queue, so nobody takes tasks away from there.
  */
 
-const RQ = CPU_AREA.at.rq;
-const IN_TRANSIT = RQ + RUN_QUEUE.at.in_transit;
-const PUSHED = RQ + RUN_QUEUE.at.nr_pushed;
+const PUSHED = CPU_AREA.at.rq + RUN_QUEUE.at.nr_pushed;
 
 /** Gives waiting tasks to CPUs that have at least two fewer, one to each that is busy. Hardirq context. */
 export function balance(k: Cpu): void {
@@ -29,15 +27,8 @@ export function balance(k: Cpu): void {
     if (load + 2 > nrRunning(k, k.cpu)) continue;
     if (load > 0) lastBusy = cpu;
     pushTask(k, task, cpu);
+    k.f64[(k.area + PUSHED) >>> 1]++;
   }
-}
-
-function pushTask(k: Cpu, task: number, cpu: number): void {
-  k.i32[k.area + IN_TRANSIT] = task;
-  dequeueTask(k, task);
-  bringTask(k, task, cpu);
-  k.i32[k.area + IN_TRANSIT] = 0;
-  k.f64[(k.area + PUSHED) >>> 1]++;
 }
 
 /** A CPU has fallen idle: asks the one with most to do for a task. Any thread. */

@@ -1,10 +1,23 @@
-import { readOnce } from '../core/access-once.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA, CPU_ONLINE, RUN_QUEUE } from '../core/cpu-area.js';
 import { KERNEL, SYSTEM_RUNNING } from '../core/kernel-data.js';
-import { TASK } from '../core/task-struct.js';
+import { ON_ITS_WAY, TASK, TASK_KIND_CPU } from '../core/task-struct.js';
+import { mayRunOn } from '../core/tasks.js';
 import { needsThread, ringClock, wakeClock } from './clock-bell.js';
-import { dropDead, hasWaitingTasks, loadContext, pickNextTask, putIncoming } from './run-queue.js';
+import {
+  dequeueTask,
+  dropDead,
+  firstQueued,
+  hasIncomingTasks,
+  hasWaitingTasks,
+  loadContext,
+  nextQueued,
+  pickNextTask,
+  putIncoming,
+  takeIncoming,
+  uncountRunning,
+} from './run-queue.js';
+import { selectCpu } from './select-cpu.js';
 
 /**
  * How a CPU finds its next thread. A CPU is a right to execute, and passes from thread to thread: the one that has it
@@ -18,6 +31,7 @@ const { owner: OWNER, claim: CLAIM, state: STATE, rq: RQ } = CPU_AREA.at;
 const CURRENT = RQ + RUN_QUEUE.at.current;
 const IDLE = RQ + RUN_QUEUE.at.idle;
 const SWITCHES = RQ + RUN_QUEUE.at.nr_switches;
+const IN_TRANSIT = RQ + RUN_QUEUE.at.in_transit;
 const { thread: THREAD, running: RUNNING } = TASK.at;
 
 /**
@@ -48,8 +62,12 @@ function passCpu(k: Cpu, task: number): boolean {
 export function runNext(k: Cpu): boolean {
   const { i32, area } = k;
   // Whoever claims the CPU wants it idle.
-  let next = Atomics.load(i32, area + CLAIM) !== 0 ? 0 : pickNextTask(k);
-  for (; next !== 0; next = pickNextTask(k)) {
+  const mayRun = Atomics.load(i32, area + CLAIM) === 0;
+  for (let next = mayRun ? pickNextTask(k) : 0; next !== 0; next = pickNextTask(k)) {
+    if (!mayRunOn(k, next, k.cpu)) {
+      sendAway(k, next);
+      continue;
+    }
     takeUp(k, next);
     k.f64[(area + SWITCHES) >>> 1]++;
     if (passCpu(k, next)) return true;
@@ -59,6 +77,13 @@ export function runNext(k: Cpu): boolean {
   i32[area + CPU_AREA.at.irqs_disabled] = 0;
   releaseCpu(k);
   return false;
+}
+
+/** The task was picked, but may not run on this CPU any more. */
+function sendAway(k: Cpu, task: number): void {
+  uncountRunning(k);
+  Atomics.store(k.i32, task + TASK.at.on_rq, ON_ITS_WAY);
+  bringTask(k, task, selectCpu(k, task));
 }
 
 /** Makes a task the one that runs on this CPU. */
@@ -75,30 +100,51 @@ export function releaseCpu(k: Cpu): void {
 }
 
 /**
- * Lets a CPU run the tasks that wait for it, if it is idle and online and nobody claims it. Any thread: it takes the
- * CPU for a moment. Else whoever has the CPU, or brings it back, does it.
+ * Lets a CPU run the tasks that wait for it, if it is idle and nobody claims it; if it is offline they go elsewhere. Any
+ * thread: it takes the CPU for a moment. Else whoever has the CPU, or brings it back, does it.
  */
 export function dispatchIdle(k: Cpu, cpu: number): void {
   const { i32 } = k;
   const area = i32[KERNEL.cpu_area + cpu];
-  if (!hasWaitingTasks(k, area) || Atomics.load(i32, area + STATE) !== CPU_ONLINE) return;
-  if (Atomics.load(i32, area + CLAIM) !== 0) return;
+  if (!hasWaitingTasks(k, area) || Atomics.load(i32, area + CLAIM) !== 0) return;
   if (Atomics.load(i32, KERNEL.system_state) > SYSTEM_RUNNING) return;
+  const isOnline = Atomics.load(i32, area + STATE) === CPU_ONLINE;
+  if (!isOnline && !hasIncomingTasks(k, area)) return;
   if (Atomics.compareExchange(i32, area + OWNER, 0, k.platform.thread) !== 0) return;
   i32[area + CPU_AREA.at.irqs_disabled] = 1;
+  const idle = k.as(cpu);
+  if (!isOnline) {
+    moveTasksAway(idle);
+    i32[area + CPU_AREA.at.irqs_disabled] = 0;
+    releaseCpu(idle);
+    return;
+  }
   // The clock may sleep, and does not know that this CPU needs its ticks now.
   wakeClock(k);
-  runNext(k.as(cpu));
+  runNext(idle);
+}
+
+/** Brings the tasks of a CPU that is offline to others, all but its own thread's. The caller owns the CPU. */
+export function moveTasksAway(k: Cpu): void {
+  takeIncoming(k);
+  let next: number;
+  for (let task = firstQueued(k); task !== 0; task = next) {
+    next = nextQueued(k, task);
+    if (k.i32[task + TASK.at.kind] !== TASK_KIND_CPU) pushTask(k, task, selectCpu(k, task));
+  }
+}
+
+/** Takes a task out of this CPU's queue and brings it to another CPU. The caller owns the CPU. */
+export function pushTask(k: Cpu, task: number, cpu: number): void {
+  // Should this thread die in between, the console finds the task by this.
+  k.i32[k.area + IN_TRANSIT] = task;
+  dequeueTask(k, task);
+  bringTask(k, task, cpu);
+  k.i32[k.area + IN_TRANSIT] = 0;
 }
 
 /** Brings a task that the caller has in hand (ON_ITS_WAY) to a CPU. Any thread. */
 export function bringTask(k: Cpu, task: number, cpu: number): void {
   putIncoming(k, task, cpu);
   dispatchIdle(k, cpu);
-}
-
-/** Whether a CPU runs no task. The answer may be old when it arrives. */
-export function isIdleCpu(k: Cpu, cpu: number): boolean {
-  const area = k.i32[KERNEL.cpu_area + cpu];
-  return readOnce(k, area + CURRENT) === readOnce(k, area + IDLE) && !hasWaitingTasks(k, area);
 }

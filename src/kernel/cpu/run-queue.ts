@@ -14,6 +14,8 @@ const RQ = CPU_AREA.at.rq;
 const INCOMING = RQ + RUN_QUEUE.at.incoming;
 const QUEUE = RQ + RUN_QUEUE.at.first;
 const NR_RUNNING = RQ + RUN_QUEUE.at.nr_running;
+const CURRENT = RQ + RUN_QUEUE.at.current;
+const IDLE = RQ + RUN_QUEUE.at.idle;
 const { on_rq: ON_RQ, run_list: LINKS, next_incoming: NEXT, cpu: CPU, context: CONTEXT } = TASK.at;
 
 /** Puts a runnable task behind the others. The caller owns the CPU. */
@@ -104,6 +106,17 @@ export function putIncoming(k: Cpu, task: number, cpu: number): void {
 export function hasWaitingTasks(k: Cpu, area: number): boolean {
   if (Atomics.load(k.i32, area + INCOMING) !== 0) return true;
   return readOnce(k, area + QUEUE) !== area + QUEUE;
+}
+
+/** Whether tasks were brought to a CPU that its owner has not queued. Any thread; the answer may be old when it arrives. */
+export function hasIncomingTasks(k: Cpu, area: number): boolean {
+  return Atomics.load(k.i32, area + INCOMING) !== 0;
+}
+
+/** Whether a CPU runs no task. Any thread; the answer may be old when it arrives. */
+export function isIdleCpu(k: Cpu, cpu: number): boolean {
+  const area = k.i32[KERNEL.cpu_area + cpu];
+  return readOnce(k, area + CURRENT) === readOnce(k, area + IDLE) && !hasWaitingTasks(k, area);
 }
 
 /** The tasks that a CPU has to do, the running one included. Any thread; the answer may be old when it arrives. */

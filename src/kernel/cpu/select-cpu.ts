@@ -4,8 +4,7 @@ import { KERNEL } from '../core/kernel-data.js';
 import { printk } from '../core/printk.js';
 import { TASK, TASK_KIND_CPU } from '../core/task-struct.js';
 import { mayRunOn, writeAllowed } from '../core/tasks.js';
-import { isIdleCpu } from './dispatch.js';
-import { nrRunning } from './run-queue.js';
+import { isIdleCpu, nrRunning } from './run-queue.js';
 
 const { cpu: CPU, kind: KIND, pid: PID } = TASK.at;
 

@@ -4,16 +4,8 @@ import { KERNEL } from '../core/kernel-data.js';
 import { COMM_BYTES, MAX_WAITS } from '../core/limits.js';
 import { INIT_LIST_HEAD } from '../core/list.js';
 import { resetTask } from '../core/task.js';
-import {
-  ON_CPU,
-  TASK,
-  TASK_KIND_CPU,
-  TASK_KIND_IDLE,
-  TASK_RUNNING,
-  TASK_STOPPED,
-  WAIT_ENTRY,
-} from '../core/task-struct.js';
-import { cpuTask, idleTask, inContext, writeAllowed } from '../core/tasks.js';
+import { ON_CPU, TASK, TASK_KIND_IDLE, TASK_RUNNING, TASK_STOPPED, WAIT_ENTRY } from '../core/task-struct.js';
+import { idleTask, inContext, writeAllowed } from '../core/tasks.js';
 import { saveContext } from '../cpu/run-queue.js';
 
 const RQ = CPU_AREA.at.rq;
@@ -40,7 +32,6 @@ export function sched_init(k: Cpu, tasks: number, words: number, slots: number):
   }
   for (let cpu = 0; cpu < cpus; cpu++) {
     initIdleTask(k, cpu);
-    initTask(k, cpuTask(k, cpu), TASK_KIND_CPU, 1 + cpu, `run/${cpu}`, [cpu]);
   }
 }
 
@@ -71,6 +62,7 @@ export function initTask(
   const { at } = TASK;
   Atomics.store(i32, task + at.on_rq, 0);
   Atomics.store(i32, task + at.running, 0);
+  Atomics.store(i32, task + at.thread, 0);
   Atomics.store(i32, task + at.cpu, cpus[0]);
   Atomics.store(i32, task + at.signals, 0);
   Atomics.store(i32, task + at.should_stop, 0);
@@ -78,13 +70,12 @@ export function initTask(
   i32[task + at.nvcsw] = 0;
   i32[task + at.nivcsw] = 0;
   i32[task + at.kind] = kind;
-  i32[task + at.pid] = pid;
+  Atomics.store(i32, task + at.pid, pid);
   writeAllowed(k, task, cpus);
   // Where its context would be if the task were the area of a CPU.
   const asArea = task + at.context - CONTEXT_START;
   resetTask(k, asArea);
   i32[inContext(task, CPU_AREA.at.bind_zonelist)] = task + TASK.words;
-  i32[inContext(task, CPU_AREA.at.task_migrates)] = cpus.length > 1 ? 1 : 0;
   i32[inContext(task, CPU_AREA.at.pid)] = pid;
   for (const text of [task + at.comm, inContext(task, CPU_AREA.at.comm)])
     k.image.writeText(text * 4, COMM_BYTES, comm);

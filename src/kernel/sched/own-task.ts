@@ -1,21 +1,20 @@
 import type { Cpu } from '../core/cpu.js';
 import { local_irq_disable, local_irq_enable, poll } from '../core/irqflags.js';
-import { TASK, TASK_STOPPED } from '../core/task-struct.js';
+import { TASK, TASK_KIND_CPU, TASK_STOPPED } from '../core/task-struct.js';
 import { cpuTask, current } from '../core/tasks.js';
 import { leaveCpu, waitForCpu } from '../cpu/schedule.js';
 import { wakeFromOutside } from '../cpu/wake.js';
+import { initTask } from './init-tasks.js';
 
 /**
  * The task of a CPU's own thread: what the host lets the CPU run. It is bound to the CPU, sleeps and takes turns like every
  * other; between two calls of the host it is stopped, and its thread answers the host.
  */
 
-/** The CPU has a thread, at boot or after the death of the one before. Its task does not run. */
+/** The CPU has a thread, at boot or after the death of the one before. Its task is a fresh one, and does not run. */
 export function attachOwnThread(k: Cpu, cpu: number, thread: number): void {
   const task = cpuTask(k, cpu);
-  Atomics.store(k.i32, task + TASK.at.on_rq, 0);
-  Atomics.store(k.i32, task + TASK.at.running, 0);
-  Atomics.store(k.i32, task + TASK.at.state, TASK_STOPPED);
+  initTask(k, task, TASK_KIND_CPU, 1 + cpu, `run/${cpu}`, [cpu]);
   Atomics.store(k.i32, task + TASK.at.thread, thread);
 }
 

@@ -62,6 +62,11 @@ class MachineProgram implements Program {
     this.memory = new AddressMap(this.#image.i32 as Int32Array<SharedArrayBuffer>);
     this.#cpus = bootCpus(kernel, this.#image, hardware, {
       now: () => (this.#isAttached ? this.#executor.time : 0),
+      startThread: () => {
+        throw new RaceUsageError(
+          `scenario '${this.name}': a simulated machine has no further threads: name its tasks in the scenario`,
+        );
+      },
       report: (text) => this.#reported(text),
       load: (url, functionName) => {
         const found = url === SCENARIO_MODULE ? scenario.functions?.[functionName] : undefined;

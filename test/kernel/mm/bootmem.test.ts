@@ -62,6 +62,7 @@ function bareCpu(arch: ArchName, stretches: readonly Stretch[]): Cpu {
       relax: () => {},
       now: () => 0,
       poll: () => 0,
+      startThread: () => {},
       report: () => {},
       load: () => () => {},
     },

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { CPU_AREA, IRQ_TICK } from '../../../src/kernel/core/cpu-area.js';
 import { KernelBug } from '../../../src/kernel/core/errors.js';
 import { readLog } from '../../../src/kernel/core/printk.js';
 import type { Kernel } from '../../../src/kernel/kernel.js';
@@ -213,6 +214,22 @@ describe('a bad page', () => {
       ),
     );
   });
+
+  test.each([0, 3])(
+    'is freed, order %i, before an interrupt can come: a handler may free pages, too',
+    (order) => {
+      const { k, platform } = machine();
+      const pending = k.area + CPU_AREA.at.pending;
+      const pfn = k.alloc_pages(GFP_KERNEL, order);
+      k.i32[word(k, pfn, 'flags')] |= 1 << PG_locked;
+      k.i32[pending] = IRQ_TICK;
+      const pendingAtReport: number[] = [];
+      platform.report = () => void pendingAtReport.push(k.i32[pending]);
+      k.__free_pages(pfn, order);
+      expect(pendingAtReport).toEqual([IRQ_TICK]);
+      expect(k.i32[pending]).toBe(0);
+    },
+  );
 
   test('is cleaned, so that it can be used again', () => {
     const { k } = machine();

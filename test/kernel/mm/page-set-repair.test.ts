@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { CPU_AREA, TRANSIT_ORDER_SHIFT } from '../../../src/kernel/core/cpu-area.js';
+import { CPU_AREA, IRQ_TICK, TRANSIT_ORDER_SHIFT } from '../../../src/kernel/core/cpu-area.js';
 import { audit } from '../../../src/kernel/debug/audit.js';
 import type { Kernel } from '../../../src/kernel/kernel.js';
 import { __GFP_COMP, GFP_KERNEL } from '../../../src/kernel/mm/gfp.js';
@@ -98,6 +98,18 @@ describe.each([false, true])('a block on its way, debug.pageOwner %s', (pageOwne
   function violations(): unknown[] {
     return audit(k).violations.filter(({ kind }) => kind !== 'page-events');
   }
+});
+
+it('is freed without serving the interrupts of the CPU that died', () => {
+  const { cpus } = bootInProcess();
+  const [, dead] = cpus;
+  const pfn = dead.alloc_page(GFP_KERNEL);
+  dead.i32[pageOf(dead.i32, pfn) + PAGES._count] = 0;
+  dead.i32[dead.area + CPU_AREA.at.pageInTransit] = pfn;
+  dead.i32[dead.area + CPU_AREA.at.pending] = IRQ_TICK;
+  expect(repairPageSets(dead)).toBe(pfn);
+  expect(dead.i32[dead.area + CPU_AREA.at.pending]).toBe(IRQ_TICK);
+  expect(dead.i32[dead.area + CPU_AREA.at.irqs_disabled]).toBe(0);
 });
 
 it('is never in transit on one CPU while another one frees it', () => {

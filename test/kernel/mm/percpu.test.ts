@@ -3,6 +3,7 @@ import { CPU_AREA } from '../../../src/kernel/core/cpu-area.js';
 import { ModuleLoadError } from '../../../src/kernel/core/errors.js';
 import { KERNEL } from '../../../src/kernel/core/kernel-data.js';
 import { MAX_PERCPU_VARS, PERCPU_ENOUGH_ROOM } from '../../../src/kernel/core/limits.js';
+import { writeAllowed } from '../../../src/kernel/core/tasks.js';
 import { readLog } from '../../../src/kernel/core/printk.js';
 import { audit } from '../../../src/kernel/debug/audit.js';
 import type { Kernel } from '../../../src/kernel/kernel.js';
@@ -119,7 +120,7 @@ describe('get_cpu_var', () => {
 
 describe('smp_processor_id', () => {
   const asMigrating = (k: Kernel): void => {
-    k.i32[k.area + CPU_AREA.at.task_migrates] = 1;
+    writeAllowed(k, k.current(), [0, 1, 2, 3]);
   };
 
   test('says nothing to a task that is bound to its CPU', () => {

@@ -5,6 +5,7 @@ import { cpuRelax, readOnce } from '../../intrinsics.js';
 export interface PlatformHost {
   /** Virtual time in milliseconds. */
   now(): number;
+  startThread(task: number): void;
   report(text: string): void;
   load(url: string, name: string): ModuleFunction;
 }
@@ -47,6 +48,10 @@ export class SimulatedPlatform implements Platform {
 
   poll(word: number, i32: Int32Array): number {
     return readOnce(i32, word);
+  }
+
+  startThread(task: number): void {
+    this.#host.startThread(task);
   }
 
   report(text: string): void {

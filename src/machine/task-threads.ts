@@ -1,0 +1,120 @@
+import type { Piscina } from 'piscina';
+import { task_comm, task_pid, writeAllowed } from '../kernel/core/tasks.js';
+import { TASK } from '../kernel/core/task-struct.js';
+import type { Kernel } from '../kernel/kernel.js';
+import { prepareTask } from '../kernel/sched/kthread.js';
+import { MachineStateError, TaskDiedError, TaskError } from './machine-errors.js';
+import type { Outcome } from './outcome.js';
+import type { TaskStart } from './task-thread.js';
+
+/** What the threads of tasks need of their machine. */
+export interface TaskHost {
+  readonly buffer: SharedArrayBuffer;
+  readonly epoch: bigint;
+  /** The kernel as the console sees it. */
+  console(): Kernel;
+  /** A number for a new thread, unique in the machine. */
+  nextThread(): number;
+  /** A task's thread has ended without having been told to: what is left of the task is to be cleared away. */
+  taskDied(task: number, thread: number, reason: string): Promise<void>;
+}
+
+/** A task that the host has started, on a thread of its own. */
+export interface MachineTask {
+  readonly pid: number;
+  readonly name: string;
+  /**
+   * What its function returned. Rejected with a TaskError if that threw, a TaskDiedError when the task's thread died, a
+   * MachinePanicError when the machine panicked.
+   */
+  readonly result: Promise<unknown>;
+}
+
+/** How a task is to run. */
+export interface SpawnOptions {
+  /** Its name, of which 15 characters are kept; default: the function's. */
+  readonly name?: string;
+  /** Numbers of the CPUs that it may run on; default: all. */
+  readonly cpus?: readonly number[];
+}
+
+/** The threads of tasks: each is a Piscina task that lasts as long as the task itself. */
+export class TaskThreads {
+  readonly #pool: Piscina;
+  readonly #host: TaskHost;
+  /** Of each task that has a thread: its Node thread, once it is known, and its end. */
+  readonly #threads = new Map<number, { threadId: number | undefined; ended: Promise<unknown> }>();
+
+  constructor(pool: Piscina, host: TaskHost) {
+    this.#pool = pool;
+    this.#host = host;
+  }
+
+  /** Resolves when the threads of all tasks have ended, and what follows from that was done. */
+  get ended(): Promise<unknown> {
+    return Promise.allSettled([...this.#threads.values()].map((thread) => thread.ended));
+  }
+
+  /** Starts a thread for a task that the kernel has created. */
+  start(task: number): void {
+    this.#run(task).catch(() => undefined);
+  }
+
+  /**
+   * Creates a task that runs a module's function.
+   *
+   * @throws MachineStateError when there are too many
+   */
+  spawn(url: string, name: string, args: unknown, options: SpawnOptions): MachineTask {
+    const k = this.#host.console();
+    const task = prepareTask(k, options.name ?? name);
+    if (task === 0) throw new MachineStateError('there are too many tasks');
+    if (options.cpus !== undefined) {
+      writeAllowed(k, task, options.cpus);
+      Atomics.store(k.i32, task + TASK.at.cpu, options.cpus[0]);
+    }
+    const pid = task_pid(k, task);
+    const comm = task_comm(k, task);
+    const result = this.#run(task, { url, name, args }).then((outcome) => {
+      if (!outcome.ok) throw new TaskError(pid, comm, outcome.error);
+      return outcome.value;
+    });
+    // What it fails with is in the kernel log too; nobody has to look at it here.
+    result.catch(() => undefined);
+    return { pid, name: comm, result };
+  }
+
+  /** Learns which Node thread a task's is, so that {@link kill} can find it. */
+  noteThread(task: number, threadId: number): void {
+    const thread = this.#threads.get(task);
+    if (thread !== undefined) thread.threadId = threadId;
+  }
+
+  /** Ends a task's thread at once, wherever it is, as a crash would. Resolves when that was dealt with. */
+  async kill(task: number): Promise<void> {
+    const thread = this.#threads.get(task);
+    if (thread === undefined) return;
+    await this.#pool.threads.find((worker) => worker.threadId === thread.threadId)?.terminate();
+    await thread.ended.catch(() => undefined);
+  }
+
+  #run(task: number, run?: TaskStart['run']): Promise<Outcome> {
+    const { buffer, epoch } = this.#host;
+    const k = this.#host.console();
+    const [pid, comm] = [task_pid(k, task), task_comm(k, task)];
+    const thread = this.#host.nextThread();
+    const start: TaskStart = { buffer, epoch, thread, task, ...(run === undefined ? {} : { run }) };
+    const filename = new URL('../../workers/task.js', import.meta.url).href;
+    const ended = (this.#pool.run(start, { filename }) as Promise<Outcome>).catch(async (cause: unknown) => {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      await this.#host.taskDied(task, thread, reason);
+      throw new TaskDiedError(pid, comm, reason);
+    });
+    const entry = { threadId: undefined, ended };
+    this.#threads.set(task, entry);
+    return ended.finally(() => {
+      // The slot may have another task by now.
+      if (this.#threads.get(task) === entry) this.#threads.delete(task);
+    });
+  }
+}
