@@ -89,6 +89,11 @@ export class Clock {
     }
   }
 
+  /** Resolves, after a second at most, when the threads of CPUs may be terminated: see {@link LockupWatch.traced}. */
+  traced(): Promise<void> {
+    return this.#lockups.traced();
+  }
+
   /** Sees what every CPU needs now, and when it is time to look again. */
   #look(): void {
     if (this.#stopped) return;

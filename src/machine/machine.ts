@@ -307,6 +307,7 @@ export class Machine extends EventEmitter<MachineEvents> {
 
   /** Ends a task's thread at once, wherever it is: a fault for tests and stress. Resolves when it was dealt with. */
   async killTask(pid: number): Promise<void> {
+    await this.#clock?.traced();
     await this.#tasks.kill(this.#taskOf(pid));
   }
 
@@ -443,6 +444,7 @@ export class Machine extends EventEmitter<MachineEvents> {
       sleep(HALT_LIMIT_MS, undefined, { signal: limit.signal }).catch(() => undefined),
     ]);
     limit.abort();
+    await this.#clock?.traced();
     await this.#pool.destroy();
   }
 
@@ -485,6 +487,7 @@ export class Machine extends EventEmitter<MachineEvents> {
   /** @internal See {@link MachineCpu.kill}. */
   async kill(cpu: number): Promise<void> {
     const thread = this.#threadOf(cpu);
+    await this.#clock?.traced();
     await thread.kill();
     await thread.ended;
   }
@@ -601,8 +604,11 @@ export class Machine extends EventEmitter<MachineEvents> {
       cpus: this.cpus,
       consoleThread: CONSOLE_THREAD,
       serve: (cpu) => this.#serveIdle(cpu),
-      workOf: (cpu) => this.#work.get(cpu) ?? '',
-      nodeThread: (owner) => this.#threads.find(({ thread }) => thread === owner)?.nodeThread,
+      workOf: (cpu, owner) => (owner === this.#threads[cpu].thread ? (this.#work.get(cpu) ?? '') : ''),
+      nodeThread: (owner) => {
+        const own = this.#threads.find(({ thread }) => thread === owner);
+        return own === undefined ? this.#tasks.nodeThread(owner) : own.nodeThread;
+      },
     });
   }
 }

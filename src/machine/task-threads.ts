@@ -42,8 +42,11 @@ export interface SpawnOptions {
 export class TaskThreads {
   readonly #pool: Piscina;
   readonly #host: TaskHost;
-  /** Of each task that has a thread: its Node thread, once it is known, and its end. */
-  readonly #threads = new Map<number, { threadId: number | undefined; ended: Promise<unknown> }>();
+  /** Of each task that has a thread: its number, its Node thread, once that is known, and its end. */
+  readonly #threads = new Map<
+    number,
+    { readonly thread: number; threadId: number | undefined; readonly ended: Promise<unknown> }
+  >();
 
   constructor(pool: Piscina, host: TaskHost) {
     this.#pool = pool;
@@ -90,6 +93,12 @@ export class TaskThreads {
     if (thread !== undefined) thread.threadId = threadId;
   }
 
+  /** `threadId` in Node of the thread with a number in the machine; undefined if it is not known. */
+  nodeThread(number: number): number | undefined {
+    for (const { thread, threadId } of this.#threads.values()) if (thread === number) return threadId;
+    return undefined;
+  }
+
   /** Ends a task's thread at once, wherever it is, as a crash would. Resolves when that was dealt with. */
   async kill(task: number): Promise<void> {
     const thread = this.#threads.get(task);
@@ -110,7 +119,7 @@ export class TaskThreads {
       await this.#host.taskDied(task, thread, reason);
       throw new TaskDiedError(pid, comm, reason);
     });
-    const entry = { threadId: undefined, ended };
+    const entry = { thread, threadId: undefined, ended };
     this.#threads.set(task, entry);
     return ended.finally(() => {
       // The slot may have another task by now.
