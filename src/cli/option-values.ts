@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { UsageError } from './output.js';
 
 /** A day. */
 const MAX_SECONDS = 86_400;
@@ -17,4 +18,14 @@ export function parseSeconds(text: string): number {
   const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
   if (seconds > 0 && seconds <= MAX_SECONDS) return seconds;
   throw new InvalidArgumentError(`It must be a number above 0, at most ${MAX_SECONDS}.`);
+}
+
+/** Does what takes values as the user has given them: what the lab calls out of range is bad usage here. */
+export function usage<Value>(action: () => Value): Value {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(error.message);
+    throw error;
+  }
 }

@@ -1,9 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { NR_CPUS } from '../../kernel/core/limits.js';
 import { describeHost } from '../../lab/bench-host.js';
-import { parseNameList, parseNumberList } from '../../lab/bench-list.js';
-import { benchMachine } from '../../lab/bench-machine.js';
+import { parseNameList } from '../../lab/bench-list.js';
 import { benchHostLine } from '../../lab/bench-table.js';
 import {
   benchCounters,
@@ -15,10 +13,8 @@ import {
 import { counterSvg } from '../../lab/counter-bench-svg.js';
 import { counterChart, counterTable } from '../../lab/counter-bench-table.js';
 import { COUNTER_KIND_NAMES, COUNTER_KINDS } from '../../lab/counter-kind.js';
-import { loadHardware } from '../../machine/config-load.js';
-import type { MachineConfig } from '../../machine/config-types.js';
 import { Machine } from '../../machine/machine.js';
-import { DEFAULT_PRESET } from '../../machine/presets.js';
+import { usage } from '../option-values.js';
 import {
   EXIT_FINE,
   EXIT_FOUND,
@@ -30,18 +26,20 @@ import {
   UsageError,
   verdict,
 } from '../output.js';
-
-/** Most samples of a row: more than that is a mistake in typing. */
-const MAX_REPEATS = 1000;
+import {
+  addJsonOption,
+  addMachineOptions,
+  addRepeatsOption,
+  chooseMachine,
+  readCpus,
+  readRepeats,
+  type TypedMachineBench,
+} from './bench-options.js';
 
 /** The options as they are typed. */
-interface Typed {
-  readonly machine?: string;
-  readonly cpus?: string;
+interface TypedCounters extends TypedMachineBench {
   readonly kinds?: string;
-  readonly repeats?: string;
   readonly svg?: string;
-  readonly json?: boolean;
 }
 
 const EXAMPLE = 'Example: gfp bench counters --kinds guarded,atomic --cpus 1,2 --svg counters.svg\n';
@@ -68,28 +66,25 @@ Exit code: 0 fine, 1 a sum is wrong or the machine failed, 2 bad usage.`;
 
 /** Adds `gfp bench counters`. */
 export function addBenchCounters(bench: Command, outcome: Outcome): void {
-  bench
+  const command = bench
     .command('counters')
     .description('Measure counters: per-CPU ones against shared ones, and how they scale.')
-    .option(
-      '--machine <preset|file>',
-      `machine (default: ${DEFAULT_PRESET}, with as many CPUs as --cpus asks for)`,
-    )
-    .option('--cpus <list>', 'numbers of CPUs, such as 1,2,4 or 1-4 (default: 1, 2, 4 ... all)')
-    .option('--kinds <list>', `some of ${COUNTER_KIND_NAMES.join(',')} (default: all)`)
-    .option('--repeats <n>', `samples of each row (default: ${COUNTER_BENCH_REPEATS})`)
-    .option('--svg <file>', 'draw throughput against CPUs')
-    .option('--json', 'print JSON')
     .addHelpText('before', EXAMPLE)
     .addHelpText('after', EXPLANATION)
-    .action(async (typed: Typed) => {
+    .action(async (typed: TypedCounters) => {
       outcome.exitCode = await countersCommand(typed);
     });
+  addMachineOptions(command).option(
+    '--kinds <list>',
+    `some of ${COUNTER_KIND_NAMES.join(',')} (default: all)`,
+  );
+  addRepeatsOption(command, COUNTER_BENCH_REPEATS).option('--svg <file>', 'draw throughput against CPUs');
+  addJsonOption(command);
 }
 
-async function countersCommand(typed: Typed): Promise<number> {
+async function countersCommand(typed: TypedCounters): Promise<number> {
   const { cpus, kinds, repeats } = usage(() => readOptions(typed));
-  const { config, name } = chooseMachine(typed.machine, cpus);
+  const { config, name } = chooseMachine(typed, cpus);
   const machine = await Machine.boot(config);
   const progress = new Progress();
   try {
@@ -130,38 +125,11 @@ async function countersCommand(typed: Typed): Promise<number> {
   }
 }
 
-function readOptions({ cpus, kinds, repeats }: Typed) {
+function readOptions(typed: TypedCounters) {
+  const { kinds } = typed;
   return {
-    cpus: cpus === undefined ? undefined : parseNumberList(cpus, '--cpus', 1, NR_CPUS),
+    cpus: readCpus(typed),
     kinds: kinds === undefined ? undefined : parseNameList(kinds, '--kinds', COUNTER_KIND_NAMES),
-    repeats: repeats === undefined ? COUNTER_BENCH_REPEATS : parseRepeats(repeats),
+    repeats: readRepeats(typed, COUNTER_BENCH_REPEATS),
   };
-}
-
-function parseRepeats(text: string): number {
-  const repeats = /^\d+$/.test(text) ? Number(text) : 0;
-  if (repeats >= 1 && repeats <= MAX_REPEATS) return repeats;
-  throw new RangeError(`--repeats ${text} is wrong; right is a number from 1 to ${MAX_REPEATS}`);
-}
-
-/** The machine to boot: the user's, the default one, or one like it with more CPUs. */
-function chooseMachine(
-  machine: string | undefined,
-  cpus: readonly number[] = [],
-): { config: string | MachineConfig; name: string } {
-  if (machine !== undefined) return { config: machine, name: machine };
-  const most = Math.max(0, ...cpus);
-  const isLarger = most > loadHardware(DEFAULT_PRESET).cpuNodes.length;
-  if (!isLarger) return { config: DEFAULT_PRESET, name: DEFAULT_PRESET };
-  return { config: benchMachine(most), name: `${DEFAULT_PRESET} with more CPUs` };
-}
-
-/** What the lab calls out of range is bad usage here. */
-function usage<Value>(action: () => Value): Value {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(error.message);
-    throw error;
-  }
 }

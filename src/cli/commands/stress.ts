@@ -11,14 +11,13 @@ import { runStress } from '../../lab/stress.js';
 import type { MachineConfig } from '../../machine/config-types.js';
 import { Machine } from '../../machine/machine.js';
 import { DEFAULT_PRESET } from '../../machine/presets.js';
+import { parseSeconds, usage, wholeNumber } from '../option-values.js';
 import { EXIT_FINE, EXIT_FOUND, type Outcome, print, printJson, Progress, UsageError } from '../output.js';
 import { machineFacts, machineLine } from '../render-machine.js';
 import { amount } from '../render-number.js';
 import { failureText, stressCommandLine, stressText, stressVerdict } from '../render-stress.js';
 
 const DEFAULT_SECONDS = 5;
-/** A day. */
-const MAX_SECONDS = 86_400;
 const MAX_SEED = 2 ** 32 - 1;
 
 const EXAMPLE = 'Example: gfp stress --cpus 8 --seconds 60 --workload mixed --fault offline:3@10+5\n';
@@ -85,20 +84,6 @@ export function addStress(program: Command, outcome: Outcome): void {
     });
 }
 
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = /^(\d+|0x[\da-f]+)$/i.test(text) ? Number(text) : -1;
-    if (value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
-  };
-}
-
-function parseSeconds(text: string): number {
-  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
-  if (seconds > 0 && seconds <= MAX_SECONDS) return seconds;
-  throw new InvalidArgumentError(`It must be a number above 0, at most ${MAX_SECONDS}.`);
-}
-
 function parseWorkload(text: string): StressWorkload {
   const found = STRESS_WORKLOADS.find((name) => name === text);
   if (found !== undefined) return found;
@@ -107,16 +92,6 @@ function parseWorkload(text: string): StressWorkload {
 
 function addFault(text: string, faults: readonly StressFault[]): StressFault[] {
   return [...faults, usage(() => parseFault(text))];
-}
-
-/** What the lab calls out of range is bad usage here. */
-function usage<Value>(action: () => Value): Value {
-  try {
-    return action();
-  } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(error.message);
-    throw error;
-  }
 }
 
 async function stressCommand(options: Options): Promise<number> {
