@@ -24,9 +24,10 @@ import { process_timeout } from './sched/timeout.js';
  * One instance per thread and CPU. It holds only views and constants; all state is in the image.
  */
 export class Kernel extends TaskFace {
-  private readonly others: Kernel[] = [];
+  /** The kernel as it is seen from CPUs whose place this thread takes for a moment; all of them share this array. */
+  private others: Kernel[] = [];
   /** Functions of modules that this thread has loaded: what a number stands for never changes. */
-  private readonly functions: ModuleFunction[] = [];
+  private functions: ModuleFunction[] = [];
 
   /**
    * @param image a machine's memory
@@ -45,7 +46,14 @@ export class Kernel extends TaskFace {
 
   as(cpu: number): Kernel {
     if (cpu === this.cpu) return this;
-    return (this.others[cpu] ??= new Kernel(this.image, cpu, this.platform, this.space));
+    return (this.others[cpu] ??= this.sibling(cpu));
+  }
+
+  private sibling(cpu: number): Kernel {
+    const sibling = new Kernel(this.image, cpu, this.platform, this.space);
+    sibling.others = this.others;
+    sibling.functions = this.functions;
+    return sibling;
   }
 
   call(symbol: number, info: number, second?: number): number {

@@ -63,6 +63,10 @@ export interface MachineScenario extends CommonScenario {
   readonly setup?: (k: Kernel) => void;
   /** Thread i runs as CPU i. */
   readonly threads: readonly ((k: Kernel) => void)[];
+  /** Tasks that take turns with those of the CPUs, and go on on whatever CPU is given to them. */
+  readonly tasks?: readonly TaskScenario[];
+  /** How many times an execution may preempt a running task, wherever that may be preempted; default 0. */
+  readonly preemptions?: number;
   readonly invariant?: (k: Kernel) => void;
   readonly final?: (k: Kernel) => void;
   /** Runs on the console, which is no CPU: what the host does while the CPUs run, such as unplugging one. */
@@ -82,6 +86,15 @@ export interface MachineScenario extends CommonScenario {
   readonly realLocks?: boolean;
   /** Changes of the kernel's source, for mutants: in `file` (`kernel/mm/buddy`), `find` becomes `replace`. */
   readonly patches?: readonly SourcePatch[];
+}
+
+/** A task of a scenario. It waits for a CPU from the beginning: the i-th for that of thread i, and so round. */
+export interface TaskScenario {
+  /** Default: `task` and its number. */
+  readonly name?: string;
+  /** CPUs that it may run on; default: all. */
+  readonly cpus?: readonly number[];
+  readonly body: (k: Kernel) => void;
 }
 
 /** The module that a scenario's own functions belong to. */

@@ -34,6 +34,8 @@ const MACHINE_FIELDS: Readonly<Record<keyof MachineScenario, Shape>> = {
   maxSteps: 'number',
   ignore: 'checks',
   console: 'function',
+  tasks: 'array',
+  preemptions: 'number',
   interrupts: 'array',
   functions: 'object',
   allocationFailures: 'number',

@@ -4,6 +4,7 @@ import type * as boot from '../../kernel/boot.js';
 import type * as cpuMask from '../../kernel/core/cpu-mask.js';
 import { CPU_ONLINE } from '../../kernel/core/cpu-area.js';
 import type * as kernelModule from '../../kernel/kernel.js';
+import type * as kthread from '../../kernel/sched/kthread.js';
 import type * as ownTask from '../../kernel/sched/own-task.js';
 import { loadInstrumented } from '../transform/load.js';
 import type { MachineMemory, SourcePatch } from '../scenario.js';
@@ -17,6 +18,7 @@ export interface SimulatedKernel {
   readonly cpuMask: typeof cpuMask;
   readonly kernel: typeof kernelModule;
   readonly ownTask: typeof ownTask;
+  readonly kthread: typeof kthread;
   readonly platform: typeof simulatedPlatform;
   readonly threads: typeof simulatedThreads;
   readonly modules: KernelModules;
@@ -30,6 +32,7 @@ export async function loadKernel(patches: readonly SourcePatch[]): Promise<Simul
     boot: await load('../../kernel/boot.js'),
     cpuMask: await load('../../kernel/core/cpu-mask.js'),
     kernel: await load('../../kernel/kernel.js'),
+    kthread: await load('../../kernel/sched/kthread.js'),
     ownTask: await load('../../kernel/sched/own-task.js'),
     platform: await load('./simulated/platform.js'),
     threads: await load('./simulated/threads.js'),
@@ -46,14 +49,16 @@ export async function loadKernel(patches: readonly SourcePatch[]): Promise<Simul
 /**
  * Boots a kernel on this thread, all CPUs online.
  *
- * @returns the kernel as each CPU sees it, and as the console does; each with a platform of its own, for it is a thread
- *   of its own
+ * @param tasks how many tasks with threads of their own there are
+ * @returns the kernel as each CPU sees it, as the console does, and as each task does; each with a platform of its own, for
+ *   it is a thread of its own
  */
 export function bootCpus(
   { boot, cpuMask, kernel, ownTask, platform }: SimulatedKernel,
   image: MemoryImage,
   hardware: Hardware,
   host: simulatedPlatform.PlatformHost,
+  tasks: number,
 ): MachineMemory[] {
   const platformOf = (cpu: number): simulatedPlatform.SimulatedPlatform =>
     new platform.SimulatedPlatform(image.i32, cpu + 1, host);
@@ -64,10 +69,17 @@ export function bootCpus(
   }
   boot.smp_boot_done(k);
   const seen = [k as MachineMemory];
-  for (let cpu = 1; cpu <= hardware.cpuNodes.length; cpu++) {
+  const cpus = hardware.cpuNodes.length;
+  for (let cpu = 1; cpu <= cpus; cpu++) {
     seen.push(new kernel.Kernel(image, cpu, platformOf(cpu)) as MachineMemory);
   }
+  // Until a CPU is given to a task, it is none.
+  for (let task = 0; task < tasks; task++) {
+    seen.push(new kernel.Kernel(image, cpus, platformOf(cpus + 1 + task)) as MachineMemory);
+  }
   // Constructors cannot be paused. What they read is constant from now on.
-  for (const k of seen) for (let cpu = 0; cpu < seen.length; cpu++) k.as(cpu);
+  for (const k of seen) {
+    for (let cpu = 0; cpu <= cpus; cpu++) k.as(cpu);
+  }
   return seen;
 }

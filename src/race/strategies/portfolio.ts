@@ -10,6 +10,8 @@ import { SurwStrategy } from './surw.js';
 
 /** Preemptions up to which all schedules are tried first. */
 const FIRST_BOUND = 1;
+/** Executions after which the others take turns with that. */
+const FIRST_LIMIT = 400;
 /** Executions in a row by one strategy. They take about the same time with each; the clock would not be repeatable. */
 const SLICE = 16;
 
@@ -74,7 +76,7 @@ class Member {
 
 /**
  * The default: what nobody has to choose. First all schedules with at most one preemption, which find most bugs and give
- * the simplest reports; then the others take turns, each going on where it was. Complete as soon as one of them has
+ * the simplest reports, or as many of them as there is room for; then the others take turns, each going on where it was. Complete as soon as one of them has
  * covered everything.
  *
  * Which execution is whose depends on the executions before it alone. Where the first execution is not number 0, the
@@ -86,6 +88,7 @@ export class PortfolioStrategy implements Strategy {
   readonly #first: Member | undefined;
   readonly #rotation: Member[];
   #isFirst: boolean;
+  #firstExecutions = 0;
   #turn = 0;
   #inSlice = 0;
   #current: Strategy;
@@ -111,7 +114,10 @@ export class PortfolioStrategy implements Strategy {
     if (this.complete) return false;
     if (execution.takeGrowth()) this.#noteGrowth();
     if (this.#isFirst && this.#first !== undefined) {
-      if (this.#begins(this.#first, execution)) return true;
+      if (this.#begins(this.#first, execution)) {
+        this.#noteFirst(this.#first);
+        return true;
+      }
       if (this.#ends(this.#first)) return false;
       this.#isFirst = false;
     }
@@ -130,6 +136,13 @@ export class PortfolioStrategy implements Strategy {
     return true;
   }
 
+  /** Long executions have so many places for one preemption that the others would never have their turn. */
+  #noteFirst(first: Member): void {
+    if (++this.#firstExecutions < FIRST_LIMIT) return;
+    this.#isFirst = false;
+    this.#rotation.push(first);
+  }
+
   nextThread(execution: ExecutionView, current: number, enabled: number): number {
     return this.#current.nextThread(execution, current, enabled);
   }
@@ -146,7 +159,7 @@ export class PortfolioStrategy implements Strategy {
     this.#profile.forget();
     if (this.#first !== undefined) this.#first.view.grown = true;
     for (const member of this.#rotation) {
-      member.view.grown = member.strategy instanceof DporStrategy;
+      member.view.grown = member === this.#first || member.strategy instanceof DporStrategy;
     }
   }
 

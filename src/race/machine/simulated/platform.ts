@@ -1,4 +1,5 @@
 import type { ModuleFunction, Platform } from '../../../kernel/core/platform.js';
+import { IRQ_RESCHEDULE } from '../../../kernel/core/cpu-area.js';
 import { cpuRelax, readOnce } from '../../intrinsics.js';
 
 /** What a simulated platform hands on to the explorer. */
@@ -6,6 +7,8 @@ export interface PlatformHost {
   /** Virtual time in milliseconds. */
   now(): number;
   startThread(task: number): void;
+  /** Whether the running task is to be preempted here, if it can be. */
+  preemptsNow(): boolean;
   report(text: string): void;
   load(url: string, name: string): ModuleFunction;
 }
@@ -47,6 +50,8 @@ export class SimulatedPlatform implements Platform {
   }
 
   poll(word: number, i32: Int32Array): number {
+    // As if the clock had ticked, and others had been there to run.
+    if (this.#host.preemptsNow()) Atomics.or(i32, word, IRQ_RESCHEDULE);
     return readOnce(i32, word);
   }
 

@@ -1,5 +1,7 @@
 import type { Kernel } from '../../../kernel/kernel.js';
 import { CPU_AREA } from '../../../kernel/core/cpu-area.js';
+import { exitTask } from '../../../kernel/sched/exit.js';
+import { becomeTask } from '../../../kernel/sched/kthread.js';
 import { exitCpu } from '../../../kernel/sched/own-task.js';
 import { irq_enter, irq_exit } from '../../../kernel/cpu/softirq.js';
 
@@ -9,6 +11,13 @@ import { irq_enter, irq_exit } from '../../../kernel/cpu/softirq.js';
 export function runAsCpu(k: Kernel, body: (k: Kernel) => void): void {
   body(k);
   exitCpu(k);
+}
+
+/** A task with a thread of its own, which is a CPU when one is given to it. */
+export function runAsTask(k: Kernel, task: number, body: (k: Kernel) => void): void {
+  becomeTask(k, task);
+  body(k);
+  exitTask(k, 0);
 }
 
 /** The console is no CPU: nothing falls idle afterwards. */

@@ -13,6 +13,7 @@ import { SEQLOCK_PARTS } from './seqlock.js';
 import { SOFTIRQ_PARTS } from './softirq.js';
 import { SPINLOCK_PARTS } from './spinlock.js';
 import { TASKLET_PARTS } from './tasklet.js';
+import { TASK_PARTS } from './tasks.js';
 import { TIMER_PARTS } from './timer.js';
 import { UNPLUGGING_PARTS } from './unplugging.js';
 import { ZONE_PARTS } from './zones.js';
@@ -41,6 +42,7 @@ const PARTS: readonly KernelPart[] = [
   ...SOFTIRQ_PARTS,
   ...TASKLET_PARTS,
   ...TIMER_PARTS,
+  ...TASK_PARTS,
 ];
 
 function checksOf(parts: readonly KernelPart[]): KernelCheck[] {
