@@ -11,7 +11,7 @@ import { SurwStrategy } from './surw.js';
 /** Preemptions up to which all schedules are tried first. */
 const FIRST_BOUND = 1;
 /** Executions after which the others take turns with that. */
-const FIRST_LIMIT = 400;
+const FIRST_LIMIT = 600;
 /** Executions in a row by one strategy. They take about the same time with each; the clock would not be repeatable. */
 const SLICE = 16;
 

@@ -20,6 +20,15 @@ test('begins with all schedules of no and one preemption', () => {
   expect(schedules).toEqual(bounded.schedules);
 });
 
+test('lets the others have their turn before it has tried all of them', () => {
+  // So long that there are more than a thousand places for one preemption.
+  const longer = { threads: [times(150, store(0)), times(150, store(0, 2)), times(150, store(1))] };
+  const few = exploreModel(longer, createStrategy('portfolio', { seed: 1 }), 600);
+  expect(Math.max(...few.schedules.values())).toBeLessThanOrEqual(1);
+  const more = exploreModel(longer, createStrategy('portfolio', { seed: 1 }), 700);
+  expect(Math.max(...more.schedules.values())).toBeGreaterThan(2);
+});
+
 test('is complete when the schedules without a preemption are all, and when dpor has seen everything', () => {
   const alone = createStrategy('portfolio', { seed: 1 });
   expect(exploreModel({ threads: [[store(0)]] }, alone).executions).toBe(1);
@@ -33,7 +42,7 @@ test('is complete when the schedules without a preemption are all, and when dpor
 
 test('makes the same schedules again for the same seed, others for another', () => {
   const run = (seed: number): string[] => [
-    ...exploreModel(large, createStrategy('portfolio', { seed }), 600).schedules.keys(),
+    ...exploreModel(large, createStrategy('portfolio', { seed }), 700).schedules.keys(),
   ];
   expect(run(4)).toEqual(run(4));
   expect(run(4)).not.toEqual(run(5));
