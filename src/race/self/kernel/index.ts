@@ -2,13 +2,16 @@ import type { FailureKind } from '../../engine/failure.js';
 import type { MachineScenario, Scenario } from '../../scenario.js';
 import { ATOMIC_PARTS } from './atomics.js';
 import { BUDDY_PARTS } from './buddy.js';
+import { COMPLETION_PARTS } from './completion.js';
 import { DRAIN_PARTS } from './drain.js';
 import { INTERRUPT_PARTS } from './interrupts.js';
 import type { KernelPart } from './kernel-part.js';
+import { MUTEX_PARTS } from './mutex.js';
 import { PAGE_LIST_PARTS } from './page-lists.js';
 import { PERCPU_PARTS } from './percpu.js';
 import { REFERENCE_PARTS } from './references.js';
 import { RWLOCK_PARTS } from './rwlock.js';
+import { SEMAPHORE_PARTS } from './semaphore.js';
 import { SEQLOCK_PARTS } from './seqlock.js';
 import { SOFTIRQ_PARTS } from './softirq.js';
 import { SPINLOCK_PARTS } from './spinlock.js';
@@ -16,6 +19,7 @@ import { TASKLET_PARTS } from './tasklet.js';
 import { TASK_PARTS } from './tasks.js';
 import { TIMER_PARTS } from './timer.js';
 import { UNPLUGGING_PARTS } from './unplugging.js';
+import { WAIT_QUEUE_PARTS } from './wait-queue.js';
 import { ZONE_PARTS } from './zones.js';
 
 /** A scenario of the kernel, and what the explorer has to say of it. */
@@ -43,6 +47,10 @@ const PARTS: readonly KernelPart[] = [
   ...TASKLET_PARTS,
   ...TIMER_PARTS,
   ...TASK_PARTS,
+  ...WAIT_QUEUE_PARTS,
+  ...COMPLETION_PARTS,
+  ...MUTEX_PARTS,
+  ...SEMAPHORE_PARTS,
 ];
 
 function checksOf(parts: readonly KernelPart[]): KernelCheck[] {
