@@ -1,6 +1,6 @@
 import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
-import { CPU_AREA } from '../core/cpu-area.js';
+import { CPU_AREA, TRANSIT_ORDER_SHIFT } from '../core/cpu-area.js';
 import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { DEBUG_PAGE_OWNER } from '../core/kernel-data.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
@@ -9,7 +9,7 @@ import { __free_one_page } from './buddy.js';
 import { checkFreedBlock, free_pages_check } from './free-check.js';
 import { freeHotPage as freeHot } from './hot-pages.js';
 import { ownerFreed } from './page-owner.js';
-import { put_page_testzero as putTestzero } from './page-refs.js';
+import { putUnlessLast as unlessLast } from './page-refs.js';
 import { putPage } from './page-sets.js';
 import { compound_head, compound_order, PAGE, pageOf, pfn_valid, zoneOfFlags } from './page.js';
 import { MAX_ORDER, PCP_COLD, PCP_HOT, ZONE } from './zone.js';
@@ -24,13 +24,15 @@ const ZONE_LOCK = ZONE.at.lock;
 const ALL_UNRECLAIMABLE = ZONE.at.all_unreclaimable;
 const PAGES_SCANNED = ZONE.at.pages_scanned;
 const FLAGS = PAGE.at.flags;
+const COUNT = PAGE.at._count;
 const PGFREE = CPU_AREA.at.pgfree;
 const IN_TRANSIT = CPU_AREA.at.pageInTransit;
+const TRANSIT_SHIFT = TRANSIT_ORDER_SHIFT;
 const OWNER_BIT = DEBUG_PAGE_OWNER;
 const ORDERS = MAX_ORDER;
 const HOT = PCP_HOT;
 const freeHotPage = freeHot;
-const put_page_testzero = putTestzero;
+const putUnlessLast = unlessLast;
 
 /**
  * Drops one reference of a block's first page, and frees the block when it was the last. Any context.
@@ -48,10 +50,7 @@ export function dropPages(k: Cpu, pfn: number, order: number): void {
   if (!pfn_valid(k, pfn) || order >>> 0 !== order || order >= ORDERS) {
     BUG(k, `free of frame ${pfn} with order ${order}: there is no such block`);
   }
-  const page = pageOf(k.i32, pfn);
-  if (!put_page_testzero(k, page, pfn, order)) return;
-  if (order === 0) free_hot_cold_page(k, pfn, HOT);
-  else __free_pages_ok(k, pfn, order);
+  dropReference(k, pfn, order, HOT);
 }
 
 /** {@link __free_pages} of a single page. Any context. */
@@ -66,12 +65,12 @@ export function __free_page(k: Cpu, pfn: number): void {
  * (facts file, section 1.4).
  */
 export function free_hot_page(k: Cpu, pfn: number): void {
-  if (put_page_testzero(k, pageOf(k.i32, pfn), pfn, 0)) free_hot_cold_page(k, pfn, PCP_HOT);
+  dropReference(k, pfn, 0, HOT);
 }
 
 /** {@link free_hot_page} of a page that is not in this CPU's cache. */
 export function free_cold_page(k: Cpu, pfn: number): void {
-  if (put_page_testzero(k, pageOf(k.i32, pfn), pfn, 0)) free_hot_cold_page(k, pfn, PCP_COLD);
+  dropReference(k, pfn, 0, PCP_COLD);
 }
 
 /**
@@ -94,26 +93,39 @@ export function free_page(k: Cpu, address: number): void {
 /** Drops a reference to a page; the last one frees it, a compound page as a whole. Any context. */
 export function put_page(k: Cpu, pfn: number): void {
   const head = compound_head(k, pfn);
-  const page = pageOf(k.i32, head);
-  const order = compound_order(k, head);
-  if (!put_page_testzero(k, page, head, order)) return;
-  if (order === 0) free_hot_cold_page(k, head, PCP_HOT);
-  else __free_pages_ok(k, head, order);
+  dropReference(k, head, compound_order(k, head), HOT);
 }
 
 /**
- * Frees a block by its order without looking at its reference count: what `free_hot_page` and `__free_pages` end in.
- * Any context.
+ * Drops a reference of a block; the last one frees it. Any context.
+ *
+ * Interrupts are off while the block is in transit: a handler may have one of its own in transit, and what is said here
+ * of this CPU must not be taken back on another one.
+ *
+ * @param cold list for a single page: PCP_HOT or PCP_COLD
  */
-function __free_pages_ok(k: Cpu, pfn: number, order: number): void {
+function dropReference(k: Cpu, pfn: number, order: number, cold: number): void {
+  const { i32 } = k;
+  const page = pageOf(i32, pfn);
+  if (putUnlessLast(k, page)) return;
+  const flags = local_irq_save(k);
+  // Without an owner and not in a list yet: a death from here on must not lose it.
+  i32[k.area + IN_TRANSIT] = pfn | (order << TRANSIT_SHIFT);
+  i32[page + COUNT] = 0;
+  if (order === 0) free_hot_cold_page(k, page, pfn, cold);
+  else __free_pages_ok(k, page, pfn, order);
+  local_irq_restore(k, flags);
+}
+
+/** Gives a block back to the buddy system. Interrupts are off. */
+function __free_pages_ok(k: Cpu, page: number, pfn: number, order: number): void {
   const { i32 } = k;
   if (checkFreedBlock(k, pfn, order) > 0) {
-    k.i32[k.area + IN_TRANSIT] = 0;
+    i32[k.area + IN_TRANSIT] = 0;
     return;
   }
   if ((k.debug & OWNER_BIT) !== 0) ownerFreed(k, pfn, order);
-  const zone = zoneOfFlags(i32, i32[pageOf(i32, pfn) + FLAGS]);
-  const flags = local_irq_save(k);
+  const zone = zoneOfFlags(i32, i32[page + FLAGS]);
   k.f64[(k.area + PGFREE) >>> 1] += 1 << order;
   spin_lock(k, zone + ZONE_LOCK);
   i32[zone + ALL_UNRECLAIMABLE] = 0;
@@ -121,21 +133,17 @@ function __free_pages_ok(k: Cpu, pfn: number, order: number): void {
   __free_one_page(k, zone, pfn, order);
   i32[k.area + IN_TRANSIT] = 0;
   spin_unlock(k, zone + ZONE_LOCK);
-  local_irq_restore(k, flags);
 }
 
-/** Puts a single page, whose last reference is gone, on a list of this CPU. Any context. */
-function free_hot_cold_page(k: Cpu, pfn: number, cold: number): void {
+/** Puts a single page on a list of this CPU. Interrupts are off. */
+function free_hot_cold_page(k: Cpu, page: number, pfn: number, cold: number): void {
   const { i32 } = k;
-  const page = pageOf(i32, pfn);
   if (free_pages_check(k, pfn)) {
     i32[k.area + IN_TRANSIT] = 0;
     return;
   }
   if ((k.debug & OWNER_BIT) !== 0) ownerFreed(k, pfn, 0);
   const zone = zoneOfFlags(i32, i32[page + FLAGS]);
-  const flags = local_irq_save(k);
   k.f64[(k.area + PGFREE) >>> 1]++;
   putPage(k, zone, page, pfn, cold);
-  local_irq_restore(k, flags);
 }

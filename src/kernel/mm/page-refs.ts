@@ -1,7 +1,6 @@
 import { readOnce } from '../core/access-once.js';
 import { BUG_ON } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
-import { CPU_AREA, TRANSIT_ORDER_SHIFT } from '../core/cpu-area.js';
 import { DEBUG_VM } from '../core/kernel-data.js';
 import { compound_head, COUNT_WAS_SHARED, PAGE, pageOf, references } from './page.js';
 
@@ -10,29 +9,21 @@ import { compound_head, COUNT_WAS_SHARED, PAGE, pageOf, references } from './pag
 // Module-local constants: V8 folds them into the code, imported ones cost a load each.
 const COUNT = PAGE.at._count;
 const WAS_SHARED = COUNT_WAS_SHARED;
-const IN_TRANSIT = CPU_AREA.at.pageInTransit;
-const TRANSIT_SHIFT = TRANSIT_ORDER_SHIFT;
 const VM_BIT = DEBUG_VM;
 
 /**
- * Drops a reference; whether it was the last one.
+ * Drops a reference unless it is the last one; whether it did. Any context.
  *
- * A page with one reference belongs to the caller alone: nobody else can raise the count, so a plain store is right.
- * Where others had references before, the Atomics in {@link dropShared} put all that they did before this.
+ * A page with one reference belongs to the caller alone: nobody else can raise the count, so the caller may set it to 0
+ * by a plain store. Where others had references before, the Atomics in {@link dropShared} put all that they did before
+ * this. So a page is never in transit on one CPU while another one frees it.
+ *
+ * @param page word index of the first struct page of a block
  */
-export function put_page_testzero(k: Cpu, page: number, pfn: number, order: number): boolean {
-  const { i32 } = k;
-  if (readOnce(k, page + COUNT) !== 1 && dropShared(k, page)) return false;
-  // Without an owner and not in a list yet: a death from here on must not lose it.
-  i32[k.area + IN_TRANSIT] = pfn | (order << TRANSIT_SHIFT);
-  i32[page + COUNT] = 0;
-  return true;
+export function putUnlessLast(k: Cpu, page: number): boolean {
+  return readOnce(k, page + COUNT) !== 1 && dropShared(k, page);
 }
 
-/**
- * Drops a reference unless it is the last one: then the page is the caller's alone. So a page is never in transit on
- * one CPU while another one frees it.
- */
 function dropShared(k: Cpu, page: number): boolean {
   const { i32 } = k;
   for (;;) {

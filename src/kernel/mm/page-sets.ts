@@ -128,13 +128,14 @@ export function free_pages_bulk(k: Cpu, zone: number, pcp: number, count: number
  */
 export function drain_local_pages(k: Cpu): void {
   const { i32 } = k;
+  // Off for all of them: they are to be the lists of one CPU.
+  const flags = local_irq_save(k);
   for (const zone of populatedZones(k)) {
-    const flags = local_irq_save(k);
     for (const list of [PCP_HOT, PCP_COLD]) {
       const pcp = i32[zone + PAGESET + k.cpu] + list * PCP_WORDS;
       const count = i32[pcp + PCP_COUNT];
       if (count > 0) free_pages_bulk(k, zone, pcp, count);
     }
-    local_irq_restore(k, flags);
   }
+  local_irq_restore(k, flags);
 }
