@@ -1,6 +1,6 @@
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA, TRANSIT_ORDER_SHIFT } from '../core/cpu-area.js';
-import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
+import { local_irq_save } from '../core/irqflags.js';
 import { DEBUG_PAGE_OWNER } from '../core/kernel-data.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
 import { __free_one_page } from './buddy.js';
@@ -13,12 +13,15 @@ import { PCP_COLD, PCP_HOT, PER_CPU_PAGES, populatedZones, ZONE } from './zone.j
  *
  * `list_add` and `list_del` change the forward chain in one store, the last and the first of theirs, so the forward
  * chain is right at every moment; the backward links and the count are made anew from it. A block that was on its
- * way and has no owner (its count is 0) goes back to the buddy system.
+ * way and has no owner (its count is 0) goes back to the buddy system. Interrupts that are pending there stay pending:
+ * they are not for the caller to serve.
  *
+ * @param k the dead CPU's
  * @returns the first frame of such a block, or 0
  */
 export function repairPageSets(k: Cpu): number {
   const { i32 } = k;
+  const flags = local_irq_save(k);
   const transit = i32[k.area + CPU_AREA.at.pageInTransit];
   let listed = false;
   for (const zone of populatedZones(k)) {
@@ -29,6 +32,7 @@ export function repairPageSets(k: Cpu): number {
   }
   const lost = transit === 0 || listed ? 0 : freeLost(k, transitFrame(transit), transitOrder(transit));
   i32[k.area + CPU_AREA.at.pageInTransit] = 0;
+  i32[k.area + CPU_AREA.at.irqs_disabled] = flags;
   return lost;
 }
 
@@ -59,7 +63,7 @@ function repairList(k: Cpu, zone: number, pcp: number, wanted: number): boolean 
   return found;
 }
 
-/** Frees a block that nobody owns; the frame, or 0 when it has an owner or is free already. */
+/** Frees a block that nobody owns; the frame, or 0 when it has an owner or is free already. Interrupts are off. */
 function freeLost(k: Cpu, pfn: number, order: number): number {
   const { i32 } = k;
   const flags = i32[pageOf(i32, pfn) + PAGE.at.flags];
@@ -67,11 +71,9 @@ function freeLost(k: Cpu, pfn: number, order: number): number {
   if (i32[pageOf(i32, pfn) + PAGE.at._count] !== 0 || isFree) return 0;
   for (let i = 0; i < 1 << order; i++) cleanPage(k, pfn + i);
   const zone = zoneOfFlags(i32, flags);
-  const saved = local_irq_save(k);
   spin_lock(k, zone + ZONE.at.lock);
   __free_one_page(k, zone, pfn, order);
   spin_unlock(k, zone + ZONE.at.lock);
-  local_irq_restore(k, saved);
   return pfn;
 }
 

@@ -1,7 +1,7 @@
 import { writeFile } from '../../../src/kernel/fs/write-file.js';
 import { describe, expect, test } from 'vitest';
 import { setCpuState } from '../../../src/kernel/core/cpu-mask.js';
-import { CPU_OFFLINE } from '../../../src/kernel/core/cpu-area.js';
+import { CPU_AREA, CPU_OFFLINE, IRQ_TICK } from '../../../src/kernel/core/cpu-area.js';
 import { FileError } from '../../../src/kernel/fs/file-error.js';
 import { listFiles } from '../../../src/kernel/fs/list-files.js';
 import { numberList } from '../../../src/kernel/fs/number-list.js';
@@ -143,6 +143,17 @@ describe('writes', () => {
     writeFile(k, `${VM}/percpu_pagelist_fraction`, '0');
     expect(zoneValues(k.cat('/proc/zoneinfo'), 'high:')).toEqual(zoneValues(boot, 'high:'));
     expect(zoneValues(k.cat('/proc/zoneinfo'), 'batch:')).toEqual(zoneValues(boot, 'batch:'));
+  });
+
+  test('percpu_pagelist_fraction leaves to a stopped CPU the interrupts that are pending there', () => {
+    const { k, cpus } = bootInProcess();
+    const pending = cpus[2].area + CPU_AREA.at.pending;
+    cpus[2].__free_page(cpus[2].alloc_page(GFP_KERNEL));
+    k.i32[pending] = IRQ_TICK;
+    writeFile(k, `${VM}/percpu_pagelist_fraction`, '8');
+    expect(k.i32[pending]).toBe(IRQ_TICK);
+    cpus[2].poll();
+    expect(k.i32[pending]).toBe(0);
   });
 
   test('numa_zonelist_order takes words and letters and rebuilds the zonelists on a change', () => {

@@ -1,4 +1,6 @@
 import type { Cpu } from '../../core/cpu.js';
+import { CPU_AREA } from '../../core/cpu-area.js';
+import { local_irq_save } from '../../core/irqflags.js';
 import { KERNEL } from '../../core/kernel-data.js';
 import { drain_local_pages } from '../../mm/page-sets.js';
 import { zone_batchsize } from '../../mm/zone-setup.js';
@@ -32,10 +34,17 @@ export function writePercpuPagelistFraction(k: Cpu, path: string, text: string):
     );
   }
   k.i32[KERNEL.percpu_pagelist_fraction] = fraction;
-  for (let cpu = 0; cpu < k.i32[KERNEL.nr_cpus]; cpu++) drain_local_pages(k.as(cpu));
+  for (let cpu = 0; cpu < k.i32[KERNEL.nr_cpus]; cpu++) drainStopped(k.as(cpu));
   for (const zone of populatedZones(k)) {
     for (let cpu = 0; cpu < k.i32[KERNEL.nr_cpus]; cpu++) setHotList(k, zone, cpu, fraction);
   }
+}
+
+/** Empties the lists of a CPU that is stopped. Interrupts that are pending there are not for the caller to serve. */
+function drainStopped(k: Cpu): void {
+  const flags = local_irq_save(k);
+  drain_local_pages(k);
+  k.i32[k.area + CPU_AREA.at.irqs_disabled] = flags;
 }
 
 function setHotList(k: Cpu, zone: number, cpu: number, fraction: number): void {
