@@ -9,6 +9,58 @@ import { phys_to_word } from '../kernel/mm/phys.js';
 
 const symbol = (k: Kernel, name: string): number => k.module_symbol(import.meta.url, name);
 
+// lost-update
+
+/** How a task of `lost-update` counts. */
+export interface CountRequest {
+  readonly guarded: boolean;
+  readonly rounds: number;
+  /** How many tasks count. */
+  readonly tasks: number;
+  /** Two words: how many of them have come, and how many are awake then. */
+  readonly gate: Int32Array;
+}
+
+/** Sets all copies of the counter to 0. */
+export function clearUpdates(k: Kernel): void {
+  const counter = k.DEFINE_PER_CPU(int, 'demo_updates', import.meta.url);
+  for (let cpu = 0; cpu < k.num_online_cpus(); cpu++) k.i32[k.per_cpu(counter, cpu)] = 0;
+}
+
+/**
+ * A task: increments the counter so often, and each time the clock ticks between the load and the store.
+ *
+ * @returns how often it was on another CPU when it stored than when it had loaded
+ */
+export function countUpdates(k: Kernel, { guarded, rounds, tasks, gate }: CountRequest): number {
+  const counter = k.DEFINE_PER_CPU(int, 'demo_updates', import.meta.url);
+  Atomics.add(gate, 0, 1);
+  while (Atomics.load(gate, 0) < tasks) k.msleep(20);
+  // Without sleeping: all are runnable afterwards, more of them than there are CPUs.
+  Atomics.add(gate, 1, 1);
+  while (Atomics.load(gate, 1) < tasks) k.yield();
+  let moves = 0;
+  for (let i = 0; i < rounds; i++) {
+    const copy = guarded ? k.get_cpu_var(counter) : k.__get_cpu_var(counter);
+    const { cpu } = k;
+    const value = k.i32[copy];
+    k.set_need_resched();
+    k.cond_resched();
+    k.i32[copy] = value + 1;
+    if (k.cpu !== cpu) moves++;
+    if (guarded) k.put_cpu_var(counter);
+  }
+  return moves;
+}
+
+/** The sum of all copies. */
+export function sumUpdates(k: Kernel): number {
+  const counter = k.DEFINE_PER_CPU(int, 'demo_updates', import.meta.url);
+  let sum = 0;
+  for (let cpu = 0; cpu < k.num_online_cpus(); cpu++) sum += k.i32[k.per_cpu(counter, cpu)];
+  return sum;
+}
+
 // irq-race
 
 /** The interrupt line of the demonstration. */

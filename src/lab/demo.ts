@@ -1,5 +1,5 @@
 import type { Machine } from '../machine/machine.js';
-import type { Guard, PageRequest } from './demo-cpu.js';
+import type { CountRequest, Guard, PageRequest } from './demo-cpu.js';
 
 /** A demonstration: what it shows, and a run of it. */
 export interface Demo {
@@ -17,6 +17,57 @@ export interface DemoResult {
 }
 
 const MODULE = new URL('./demo-cpu.js', import.meta.url);
+
+/** Tasks for each CPU in `lost-update`, and increments of each. */
+const TASKS_PER_CPU = 2;
+const UPDATES = 500;
+
+/** What one way to count has led to. */
+interface Updates {
+  readonly wanted: number;
+  readonly sum: number;
+  /** How often a task was on another CPU when it stored than when it had loaded. */
+  readonly moves: number;
+}
+
+async function countUpdates(machine: Machine, guarded: boolean): Promise<Updates> {
+  await machine.cpu(0).run(MODULE, 'clearUpdates');
+  const tasks = TASKS_PER_CPU * machine.cpus;
+  const gate = new Int32Array(new SharedArrayBuffer(8));
+  const request: CountRequest = { guarded, rounds: UPDATES, tasks, gate };
+  const counting = Array.from({ length: tasks }, (_, i) =>
+    machine.spawn(MODULE, 'countUpdates', request, { name: `count/${i}` }),
+  );
+  const moves = (await Promise.all(counting.map(({ result }) => result))) as number[];
+  const sum = (await machine.cpu(0).run(MODULE, 'sumUpdates')) as number;
+  return { wanted: tasks * UPDATES, sum, moves: moves.reduce((a, b) => a + b, 0) };
+}
+
+const lostUpdate: Demo = {
+  summary: 'tasks are preempted in the middle of increments: updates get lost, but not with get_cpu_var',
+  async run(machine) {
+    const unguarded = await countUpdates(machine, false);
+    const guarded = await countUpdates(machine, true);
+    const line = (name: string, { wanted, sum, moves }: Updates): string =>
+      `  ${name.padEnd(12)} sum of all copies ${sum}, ${wanted - sum} lost; ${moves} times stored on another CPU`;
+    const tasks = TASKS_PER_CPU * machine.cpus;
+    return {
+      lines: [
+        `${tasks} tasks on ${machine.cpus} CPUs increment a per-CPU counter ${UPDATES} times each: ${unguarded.wanted} increments. Each time the clock`,
+        'ticks between the load and the store, and it is the turn of the next task.',
+        '',
+        line('nothing', unguarded),
+        line('get_cpu_var', guarded),
+        '',
+        'A task that is preempted after its load comes back when others have stored in the same copy, and overwrites what',
+        'they have counted; it may even come back on another CPU, and store in a copy that is not its own any more.',
+        'get_cpu_var disables preemption: the tick is remembered, and the next task has its turn in put_cpu_var, when the',
+        'store is done.',
+      ],
+      asExpected: unguarded.sum < unguarded.wanted && guarded.sum === guarded.wanted && guarded.moves === 0,
+    };
+  },
+};
 
 /** Increments of each kind in `irq-race`. */
 const ROUNDS = 1000;
@@ -184,6 +235,7 @@ const nodeLocality: Demo = {
 
 /** The demonstrations, by name. */
 export const DEMOS: Readonly<Record<string, Demo>> = {
+  'lost-update': lostUpdate,
   'irq-race': irqRace,
   'sockets-in-use': socketsInUse,
   'sleep-in-atomic': sleepInAtomic,

@@ -4,6 +4,10 @@ import { gfp } from '../cli/support.js';
 
 /** What a demonstration must show: the numbers, not the words around them. */
 const SHOWN: Readonly<Record<string, readonly RegExp[]>> = {
+  'lost-update': [
+    /^ {2}nothing +sum of all copies \d+, [1-9]\d* lost; \d+ times stored on another CPU$/m,
+    /^ {2}get_cpu_var +sum of all copies 4000, 0 lost; 0 times stored on another CPU$/m,
+  ],
   'irq-race': [
     /^ {2}nothing +1000 counted, 1000 lost$/m,
     /^ {2}get_cpu_var +1000 counted, 1000 lost$/m,
