@@ -8,7 +8,7 @@ import { explore, programOf } from '../race/explore.js';
 import { Explorer } from '../race/explorer.js';
 import type { Scenario } from '../race/scenario.js';
 import { createStrategy } from '../race/strategies/index.js';
-import { type Spread, spread } from './bench-spread.js';
+import { targetRow, type TargetRow, type TargetUnit } from './target-table.js';
 
 /** Samples of each row, when nothing else is said. */
 export const RACE_BENCH_REPEATS = 5;
@@ -25,22 +25,10 @@ const RESETS = 2000;
 /** Longer than a kernel takes to load anywhere (milliseconds). */
 const LOAD_LIMIT_MS = 120_000;
 
-export type RaceBenchUnit = 'accesses/s' | 'executions/s' | 's';
-
-/** Something that was measured. */
-export interface RaceBenchRow extends Spread {
-  readonly name: string;
-  readonly unit: RaceBenchUnit;
-  /** What it should be at least, or at most if it is a time; null: nothing is demanded. */
-  readonly target: number | null;
-  /** Whether the median is as it should be. */
-  readonly met: boolean;
-}
-
 /** Something to be measured. */
 interface Measurement {
   readonly name: string;
-  readonly unit: RaceBenchUnit;
+  readonly unit: TargetUnit;
   readonly target: number | null;
   /** One sample. */
   sample(): Promise<number>;
@@ -54,16 +42,14 @@ interface Measurement {
 export async function benchRace(
   repeats: number,
   onRow: (name: string) => void = () => {},
-): Promise<RaceBenchRow[]> {
-  const rows: RaceBenchRow[] = [];
+): Promise<TargetRow[]> {
+  const rows: TargetRow[] = [];
   for (const measurement of await measurements()) {
     const { name, unit, target } = measurement;
     onRow(name);
     const samples: number[] = [];
     for (let i = 0; i < repeats; i++) samples.push(await measurement.sample());
-    const found = spread(samples);
-    const met = target === null || (unit === 's' ? found.median <= target : found.median >= target);
-    rows.push({ name, unit, ...found, target, met });
+    rows.push(targetRow(name, unit, target, samples));
   }
   return rows;
 }

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { RaceBenchRow } from '../../src/lab/race-bench.js';
-import { raceBenchTable } from '../../src/lab/race-bench-table.js';
+import { targetTable, type TargetRow } from '../../src/lab/target-table.js';
 import { gfp } from '../cli/support.js';
 
-const row: RaceBenchRow = {
+const row: TargetRow = {
   name: 'accesses',
   unit: 'accesses/s',
   median: 21.23e6,
@@ -14,7 +13,7 @@ const row: RaceBenchRow = {
 };
 
 it('shows rows beside what they should be', () => {
-  const reset: RaceBenchRow = {
+  const reset: TargetRow = {
     ...row,
     name: 'reset',
     unit: 's',
@@ -23,7 +22,7 @@ it('shows rows beside what they should be', () => {
     max: 2,
     target: 20e-6,
   };
-  const lines = raceBenchTable([row, { ...reset, met: false }, { ...row, target: null }]).split('\n');
+  const lines = targetTable([row, { ...reset, met: false }, { ...row, target: null }]).split('\n');
   expect(lines.slice(1).map((line) => line.split(/ {2,}/))).toEqual([
     ['accesses', '21.2 M/s', '(900 k/s..30.0 M/s)', 'at least 20.0 M/s'],
     ['reset', '25.0 us', '(1.0 us..2.00 s)', 'at most 20.0 us', 'missed'],
@@ -38,7 +37,7 @@ describe('gfp bench race', () => {
     const { host, settings, rows } = JSON.parse(stdout) as {
       host: unknown;
       settings: unknown;
-      rows: RaceBenchRow[];
+      rows: TargetRow[];
     };
     expect(host).toMatchObject({ node: process.version });
     expect(settings).toEqual({ repeats: 1, sampleSeconds: 0.5, strategy: 'pct:3' });

@@ -7,7 +7,7 @@ import {
   RACE_BENCH_SAMPLE_SECONDS,
   RACE_BENCH_STRATEGY,
 } from '../../lab/race-bench.js';
-import { raceBenchTable } from '../../lab/race-bench-table.js';
+import { targetTable } from '../../lab/target-table.js';
 import { usage } from '../option-values.js';
 import { EXIT_FINE, type Outcome, print, printJson, Progress } from '../output.js';
 import { addJsonOption, addRepeatsOption, readRepeats, type TypedBench } from './bench-options.js';
@@ -55,7 +55,7 @@ async function raceCommand(typed: TypedBench): Promise<number> {
       strategy: RACE_BENCH_STRATEGY,
     };
     if (typed.json === true) printJson({ host, settings, rows });
-    else print(`${benchHostLine(host)}\nmedians of ${repeats} samples\n\n${raceBenchTable(rows)}`);
+    else print(`${benchHostLine(host)}\nmedians of ${repeats} samples\n\n${targetTable(rows)}`);
     return EXIT_FINE;
   } finally {
     progress.done();

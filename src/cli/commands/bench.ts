@@ -3,6 +3,7 @@ import type { Outcome } from '../output.js';
 import { addBenchCounters } from './bench-counters.js';
 import { addBenchPages, BENCH_PAGES_EXAMPLE } from './bench-pages.js';
 import { addBenchRace } from './bench-race.js';
+import { addBenchSwitch } from './bench-switch.js';
 
 /** Adds `gfp bench`. */
 export function addBench(program: Command, outcome: Outcome): void {
@@ -12,5 +13,6 @@ export function addBench(program: Command, outcome: Outcome): void {
     .addHelpText('before', BENCH_PAGES_EXAMPLE);
   addBenchPages(bench, outcome);
   addBenchCounters(bench, outcome);
+  addBenchSwitch(bench, outcome);
   addBenchRace(bench, outcome);
 }
