@@ -88,6 +88,8 @@ export const TASK = struct('task_struct', {
   /** Ends a sleep of limited length. As every timer. */
   timeout: TIMER_LIST,
   waits: array(WAIT_ENTRY, MAX_WAITS),
+  /** The last mutex that it took and has, each with a link to the one before; 0: none. The task's own; for reports. */
+  mutexes: word,
   end: lineStart,
 });
 

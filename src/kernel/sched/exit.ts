@@ -8,6 +8,8 @@ import { printk } from '../core/printk.js';
 import { TASK, TASK_DEAD } from '../core/task-struct.js';
 import { current, task_comm, task_pid } from '../core/tasks.js';
 import { leaveCpu } from '../cpu/schedule.js';
+import { leaveLines } from './leave-lines.js';
+import { heldMutexes } from './mutex.js';
 import { put_task_struct } from './task-slots.js';
 import { wake_up_all } from './wait-queue.js';
 
@@ -37,11 +39,21 @@ export function checkLeftBehind(k: Cpu, how: string): void {
   const locks = heldLocks(k, k.cpu);
   if (locks.length > 0) panic(k, `${how} on CPU#${k.cpu} and holds ${k.nameOf(locks[0])}`);
   const { i32 } = k;
+  const task = current(k);
+  const lines = leaveLines(k, task);
+  if (lines > 0) WARN(k, `${how} on CPU#${k.cpu} and waits in ${lines} line${lines === 1 ? '' : 's'}`);
+  reportMutexes(k, task, how);
   const count = i32[k.area + CPU_AREA.at.preempt_count];
   if (count === 0 && !irqs_disabled(k)) return;
   WARN(k, `${how} on CPU#${k.cpu} with preempt_count ${count}, irqs ${irqs_disabled(k) ? 'off' : 'on'}`);
   i32[k.area + CPU_AREA.at.preempt_count] = 0;
   i32[k.area + CPU_AREA.at.irqs_disabled] = 0;
+}
+
+/** Says which mutexes nobody can give back any more, for their owner has ended. Of the running task, or a dead one. */
+export function reportMutexes(k: Cpu, task: number, how: string): void {
+  for (const mutex of heldMutexes(k, task)) WARN(k, `${how} and has a mutex: ${k.nameOf(mutex)}`);
+  k.i32[task + TASK.at.mutexes] = 0;
 }
 
 /**

@@ -19,16 +19,22 @@ import {
  * Takes a task that goes no further out of all lines in which it waits, and gives on to others what had been given to it and
  * not been taken: a semaphore, or the turn of a wake-up. Of the running task, or one whose thread is dead, any thread.
  *
+ * @returns how many lines that were
  * @throws WaitGivenUp when it must be done again
  */
-export function leaveLines(k: Cpu, task: number): void {
+export function leaveLines(k: Cpu, task: number): number {
   const { i32 } = k;
+  let count = 0;
   for (let i = 0; i < MAX_WAITS; i++) {
     const entry = task + TASK.at.waits + i * WAIT_ENTRY.words;
     const line = i32[entry + WAIT_ENTRY.at.head];
-    if (line > 0) giveUpPlace(k, line, entry);
+    if (line > 0) {
+      giveUpPlace(k, line, entry);
+      count++;
+    }
     freeEntry(k, entry);
   }
+  return count;
 }
 
 function giveUpPlace(k: Cpu, line: number, entry: number): void {

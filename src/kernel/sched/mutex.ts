@@ -3,7 +3,7 @@ import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { DEBUG_SLEEP } from '../core/kernel-data.js';
 import { in_interrupt } from '../core/preempt.js';
-import { TASK_INTERRUPTIBLE, TASK_RUNNING, TASK_UNINTERRUPTIBLE } from '../core/task-struct.js';
+import { TASK, TASK_INTERRUPTIBLE, TASK_RUNNING, TASK_UNINTERRUPTIBLE } from '../core/task-struct.js';
 import { current, task_comm, task_pid } from '../core/tasks.js';
 import { might_sleep } from '../cpu/might-sleep.js';
 import { set_task_state, wake_up_process } from '../cpu/wake.js';
@@ -41,9 +41,14 @@ export const MUTEX = struct('mutex', {
    * owner makes it free, under the lock of `wait` if the flag is set; the flag changes under that lock.
    */
   owner: word,
+  /** Another mutex that the owner has, 0 for none: see `mutexes` in TASK. The owner's. */
+  next_held: word,
 });
 
-const OWNER = MUTEX.at.owner;
+const { owner: OWNER, next_held: NEXT } = MUTEX.at;
+const HELD = TASK.at.mutexes;
+/** Mutexes that reports name; a dead task's memory may say anything. */
+const MAX_REPORTED = 16;
 
 /** There may be tasks in line: who gives the mutex back looks. Tasks are at even words. */
 const WAITERS = 1;
@@ -80,8 +85,10 @@ export function mutex_trylock(k: Cpu, mutex: number): boolean {
   for (;;) {
     const before = Atomics.load(k.i32, mutex + OWNER);
     if ((before & ~WAITERS) !== 0) return false;
-    if (Atomics.compareExchange(k.i32, mutex + OWNER, before, task | before) === before) return true;
+    if (Atomics.compareExchange(k.i32, mutex + OWNER, before, task | before) === before) break;
   }
+  noteHeld(k, mutex, task);
+  return true;
 }
 
 /**
@@ -91,9 +98,10 @@ export function mutex_trylock(k: Cpu, mutex: number): boolean {
  */
 export function mutex_unlock(k: Cpu, mutex: number): void {
   const task = userOf(k, mutex);
-  const before = Atomics.compareExchange(k.i32, mutex + OWNER, task, 0);
-  if (before === task) return;
-  if ((before & ~WAITERS) !== task) unlockBug(k, mutex, before & ~WAITERS);
+  const owner = mutexOwner(k, mutex);
+  if (owner !== task) unlockBug(k, mutex, owner);
+  forgetHeld(k, mutex, task);
+  if (Atomics.compareExchange(k.i32, mutex + OWNER, task, 0) === task) return;
   const flags = lockLine(k, mutex);
   Atomics.and(k.i32, mutex + OWNER, WAITERS);
   wakeNext(k, mutex);
@@ -108,6 +116,27 @@ export function mutex_is_locked(k: Cpu, mutex: number): boolean {
 /** The task that has a mutex, 0 if none has. Any thread; the answer may be old when it arrives. */
 export function mutexOwner(k: Cpu, mutex: number): number {
   return Atomics.load(k.i32, mutex + OWNER) & ~WAITERS;
+}
+
+/** The mutexes that a task has, the last one first. Of the running task, or a dead one. */
+export function heldMutexes(k: Cpu, task: number): number[] {
+  const held: number[] = [];
+  for (let mutex = k.i32[task + HELD]; mutex > 0 && held.length < MAX_REPORTED; mutex = k.i32[mutex + NEXT])
+    held.push(mutex);
+  return held;
+}
+
+function noteHeld(k: Cpu, mutex: number, task: number): void {
+  k.i32[mutex + NEXT] = k.i32[task + HELD];
+  k.i32[task + HELD] = mutex;
+}
+
+/** They may be given back in any order. */
+function forgetHeld(k: Cpu, mutex: number, task: number): void {
+  const { i32 } = k;
+  let at = task + HELD;
+  while (i32[at] !== mutex && i32[at] !== 0) at = i32[at] + NEXT;
+  if (i32[at] === mutex) i32[at] = i32[mutex + NEXT];
 }
 
 /** Takes note that nobody waits any more; else, if the mutex is free, wakes the first in line. Under the lock of the line. */
@@ -132,6 +161,7 @@ function waitForMutex(k: Cpu, mutex: number, state: number): number {
     }
     sleepInLine(k, mutex, flags, state, MAX_SCHEDULE_TIMEOUT);
   }
+  if (result === 0) noteHeld(k, mutex, task);
   leaveLine(k, wait);
   if (firstInLine(k, mutex) === 0) Atomics.and(k.i32, mutex + OWNER, ~WAITERS);
   set_task_state(k, task, TASK_RUNNING);

@@ -19,7 +19,7 @@ import { task_comm, task_pid, taskAt } from '../core/tasks.js';
 import { enqueueTask, loadContext, putIncoming } from '../cpu/run-queue.js';
 import { del_timer } from '../cpu/timer.js';
 import { wakeFromOutside } from '../cpu/wake.js';
-import { announceEnd, EXIT_KILLED } from './exit.js';
+import { announceEnd, EXIT_KILLED, reportMutexes } from './exit.js';
 import { leaveLines } from './leave-lines.js';
 import { put_task_struct } from './task-slots.js';
 
@@ -64,6 +64,7 @@ export function buryOwnTask(k: Cpu, task: number): void {
 function leaveAll(k: Cpu, task: number): void {
   del_timer(k, task + TASK.at.timeout);
   leaveLines(k, task);
+  reportMutexes(k, task, `task ${task_comm(k, task)}:${task_pid(k, task)} died`);
 }
 
 /**

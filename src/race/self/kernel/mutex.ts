@@ -118,8 +118,9 @@ const quicker = kernelPart(
       patches: [
         {
           file: FILE,
-          find: 'unlockBug(k, mutex, before & ~WAITERS);',
-          replace: 'unlockBug(k, mutex, before & ~WAITERS); Atomics.store(k.i32, mutex + OWNER, 0);',
+          find: 'forgetHeld(k, mutex, task);',
+          replace:
+            'forgetHeld(k, mutex, task); if (Atomics.exchange(k.i32, mutex + OWNER, 0) === task) return;',
         },
         { file: FILE, find: 'Atomics.and(k.i32, mutex + OWNER, WAITERS);', replace: '' },
       ],
