@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
-import { PRESET_NAMES } from 'gfp';
+import { Machine, PRESET_NAMES } from 'gfp';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { gfp, node } from './support.js';
@@ -36,7 +37,7 @@ describe('the README', () => {
 
   it('has an example that does what it says', async () => {
     const blocks = [...readme.matchAll(/^```js\n\/\/ (\S+)\n([^]*?)^```$/gm)];
-    expect(blocks.map(([, name]) => name)).toEqual(['work.mjs', 'main.mjs', 'counter.mjs']);
+    expect(blocks.map(([, name]) => name)).toEqual(['work.mjs', 'main.mjs', 'counter.mjs', 'tasks.mjs']);
     const lines = blocks.slice(0, 2).map(([, , text]) => text.trim().split('\n').length);
     expect(lines.reduce((sum, count) => sum + count)).toBeLessThanOrEqual(15);
     for (const [, name, text] of blocks) writeFileSync(join(folder, name), text);
@@ -45,6 +46,22 @@ describe('the README', () => {
     expect(stdout).toContain('CPU 3 of node 1: 10000 rounds\n');
     expect(stdout).toMatch(/^Node 1, zone +DMA32 /m);
     expect(stdout).toMatch(/^0 violations$/m);
+  });
+
+  it('has an example of tasks that runs', async () => {
+    const example = /^```js\n\/\/ tasks\.mjs\n([^]*?)^```$/m.exec(readme)?.[1] ?? '';
+    writeFileSync(join(folder, 'tasks.mjs'), example);
+    const machine = await Machine.boot('x86_64-numa2');
+    try {
+      const module = pathToFileURL(resolve(folder, 'tasks.mjs'));
+      const rounds = await machine.cpu(0).run(module, 'parent', { readers: 3 });
+      expect(rounds).toBeGreaterThan(2);
+      expect(machine.tasks().map(({ comm }) => comm)).toEqual(['run/0', 'run/1', 'run/2', 'run/3']);
+      expect((await machine.audit()).violations).toEqual([]);
+      expect(machine.dmesg()).not.toContain('BUG');
+    } finally {
+      await machine.halt();
+    }
   });
 
   it('shows the report that the explorer prints for its example', async () => {
