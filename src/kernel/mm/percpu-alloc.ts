@@ -68,12 +68,12 @@ export function __alloc_percpu(k: Cpu, size: number, align: number): PerCpuPoint
   }
   const words = Math.ceil(size / WORD_BYTES);
   const alignWords = Math.max(1, align / WORD_BYTES);
-  let pointer = takeSpace(k, words, alignWords);
-  while (pointer === 0) {
-    // Pages are allocated without the lock, so others may add a chunk meanwhile; then one of the two goes again.
-    const added = addChunk(k);
-    pointer = takeSpace(k, words, alignWords);
-    if (pointer === 0 && !added) return 0;
+  let pointer = takeSpace(k, words, alignWords, 0);
+  if (pointer === 0) {
+    // Pages are allocated without the lock, so others may add a chunk meanwhile.
+    const page = makeChunk(k);
+    pointer = takeSpace(k, words, alignWords, page);
+    if (pointer === 0) return 0;
   }
   for (let cpu = 0; cpu < k.i32[KERNEL.nr_cpus]; cpu++) {
     const copy = per_cpu_ptr(k, pointer, cpu);
@@ -120,26 +120,39 @@ export function percpuPointerAt(k: Cpu, area: number, index: number): number {
   return 0;
 }
 
-/** Space for a variable in the first chunk that has it; its pointer, or 0. */
-function takeSpace(k: Cpu, words: number, align: number): PerCpuPointer {
-  const { i32 } = k;
-  let pointer = 0;
+/**
+ * Space for a variable in the first chunk that has it.
+ *
+ * @param page a new chunk, 0: none. It gets a number if no other chunk has space, and there is one left; else it is freed
+ * @returns the variable's pointer, or 0
+ */
+function takeSpace(k: Cpu, words: number, align: number, page: number): PerCpuPointer {
   const irq = spin_lock_irqsave(k, KERNEL.percpu_lock);
-  for (let chunk = 0; chunk < MAX_PERCPU_CHUNKS && pointer === 0; chunk++) {
-    const blocks = i32[CHUNK_BLOCKS + chunk];
-    if (blocks === 0) continue;
-    const offset = takeBlock(i32, blocks, PERCPU_CHUNK_ROOM, words, align);
-    if (offset >= 0) pointer = ~((chunk << PERCPU_CHUNK_SHIFT) + offset);
-  }
+  let pointer = findSpace(k, words, align);
+  const installed = pointer === 0 && page !== 0 && installChunk(k, page);
+  if (installed) pointer = findSpace(k, words, align);
   spin_unlock_irqrestore(k, KERNEL.percpu_lock, irq);
+  if (page !== 0 && !installed) freeFrames(k, page);
   return pointer;
 }
 
-/** Adds an empty chunk; whether there was memory for it, and a free number. May sleep. */
-function addChunk(k: Cpu): boolean {
+/** Takes space from the first chunk that has it; the pointer, or 0. Under percpu_lock. */
+function findSpace(k: Cpu, words: number, align: number): PerCpuPointer {
+  const { i32 } = k;
+  for (let chunk = 0; chunk < MAX_PERCPU_CHUNKS; chunk++) {
+    const blocks = i32[CHUNK_BLOCKS + chunk];
+    if (blocks === 0) continue;
+    const offset = takeBlock(i32, blocks, PERCPU_CHUNK_ROOM, words, align);
+    if (offset >= 0) return ~((chunk << PERCPU_CHUNK_SHIFT) + offset);
+  }
+  return 0;
+}
+
+/** Makes an empty chunk without a number; its own page, or 0: there is not enough memory. May sleep. */
+function makeChunk(k: Cpu): number {
   const cpus = k.i32[KERNEL.nr_cpus];
   const own = alloc_pages_node(k, -1, CHUNK_GFP, 0);
-  if (own === 0) return false;
+  if (own === 0) return 0;
   const page = frameWord(k, own);
   k.i32[page + OWN_FRAME] = own;
   let complete = true;
@@ -149,26 +162,22 @@ function addChunk(k: Cpu): boolean {
     complete = pfn !== 0;
   }
   initBlocks(k.i32, page, PERCPU_CHUNK_WORDS);
-  const added = complete && installChunk(k, page);
-  if (!added) freeFrames(k, page);
-  return added;
+  if (complete) return page;
+  freeFrames(k, page);
+  return 0;
 }
 
-/** Gives a chunk a number; whether there was one left. */
+/** Gives a chunk a number; whether there was one left. Under percpu_lock. */
 function installChunk(k: Cpu, page: number): boolean {
   const { i32 } = k;
-  const flags = spin_lock_irqsave(k, KERNEL.percpu_lock);
   let chunk = 0;
   while (chunk < MAX_PERCPU_CHUNKS && i32[CHUNK_BLOCKS + chunk] !== 0) chunk++;
-  const isRoom = chunk < MAX_PERCPU_CHUNKS;
-  if (isRoom) {
-    for (let cpu = 0; cpu < i32[KERNEL.nr_cpus]; cpu++) {
-      i32[i32[KERNEL.cpu_area + cpu] + CHUNKS + chunk] = frameWord(k, i32[page + CPU_FRAMES + cpu]);
-    }
-    i32[CHUNK_BLOCKS + chunk] = page;
+  if (chunk === MAX_PERCPU_CHUNKS) return false;
+  for (let cpu = 0; cpu < i32[KERNEL.nr_cpus]; cpu++) {
+    i32[i32[KERNEL.cpu_area + cpu] + CHUNKS + chunk] = frameWord(k, i32[page + CPU_FRAMES + cpu]);
   }
-  spin_unlock_irqrestore(k, KERNEL.percpu_lock, flags);
-  return isRoom;
+  i32[CHUNK_BLOCKS + chunk] = page;
+  return true;
 }
 
 /** Takes a number away from its chunk, which is empty; the page with its division. Under percpu_lock. */

@@ -93,6 +93,28 @@ describe('alloc_percpu', () => {
     expect(audit(k).violations).toEqual([]);
   });
 
+  test('keeps one chunk when two CPUs make one at the same time', () => {
+    const machine = bootInProcess();
+    const { cpus, platform } = machine;
+    const [one, other] = cpus;
+    const before = freePages(machine);
+    const poll = platform.poll.bind(platform);
+    let others = 0;
+    // The first CPU has found no space by now.
+    platform.poll = (word) => {
+      platform.poll = poll;
+      others = other.alloc_percpu(int);
+      return poll(word);
+    };
+    const own = one.alloc_percpu(int);
+    expect(others).not.toBe(0);
+    expect(freePages(machine)).toBe(before - CHUNK_PAGES);
+    one.free_percpu(own);
+    other.free_percpu(others);
+    expect(freePages(machine)).toBe(before);
+    expect(audit(one).violations).toEqual([]);
+  });
+
   test('returns NULL when the space for such variables is used up', () => {
     const machine = bootInProcess();
     const { k, platform } = machine;

@@ -1,8 +1,10 @@
+import { PAGE_WORDS } from '../../../arch/page.js';
 import { CPU_AREA } from '../../../kernel/core/cpu-area.js';
 import { KERNEL } from '../../../kernel/core/kernel-data.js';
 import { claimCpu, takeClaimedCpu, unclaimCpu } from '../../../kernel/cpu/ownership.js';
 import { takeCpuDown } from '../../../kernel/hotplug.js';
 import type { Kernel } from '../../../kernel/kernel.js';
+import { PERCPU_CHUNK_WORDS } from '../../../kernel/mm/percpu-alloc.js';
 import { FBC_BATCH } from '../../../kernel/mm/percpu-counter.js';
 import { int } from '../../../kernel/mm/percpu-types.js';
 import { scenario } from '../../scenario.js';
@@ -261,6 +263,31 @@ const chunks = kernelPart(
   },
 );
 
+/** The pages of a chunk for two CPUs: its own, and a part for each. */
+const CHUNK_PAGES = 1 + (2 * PERCPU_CHUNK_WORDS) / PAGE_WORDS;
+
+const sameChunk = kernelPart(
+  scenario({
+    name: 'kernel: a CPU makes a chunk of per-CPU variables while another one does, too',
+    machine: oneZone(2),
+    setup: noteFreePages,
+    threads: [keepChunk, useDynamic],
+    final: (k) => expectMemory(k, CHUNK_PAGES),
+  }),
+  {
+    'a chunk gets a number although another one has space by now': {
+      kinds: ['assertion'],
+      patches: [
+        {
+          file: ALLOC,
+          find: 'let pointer = findSpace(k, words, align);',
+          replace: 'let pointer = page === 0 ? findSpace(k, words, align) : 0;',
+        },
+      ],
+    },
+  },
+);
+
 export const PERCPU_PARTS: readonly KernelPart[] = [
   guarded,
   interrupted,
@@ -269,4 +296,5 @@ export const PERCPU_PARTS: readonly KernelPart[] = [
   unplugged,
   allocating,
   chunks,
+  sameChunk,
 ];
