@@ -1,6 +1,6 @@
 import { WARN } from './core/bug.js';
 import type { Cpu } from './core/cpu.js';
-import { CPU_AREA, CPU_DEAD, CPU_OFFLINE, CPU_ONLINE } from './core/cpu-area.js';
+import { CPU_AREA, CPU_DEAD, CPU_OFFLINE, CPU_ONLINE, IRQ_CALL_FUNCTION } from './core/cpu-area.js';
 import { setCpuState } from './core/cpu-mask.js';
 import { KERNEL } from './core/kernel-data.js';
 import { MAX_LOCKS_HELD } from './core/limits.js';
@@ -94,7 +94,8 @@ export function recoverCpu(k: Cpu, cpu: number): void {
   const gone = k.as(cpu);
   makeContextIdle(gone);
   dropCall(k, cpu);
-  Atomics.store(gone.i32, gone.area + CPU_AREA.at.pending, 0);
+  // Who calls CPUs may have begun another call.
+  Atomics.and(gone.i32, gone.area + CPU_AREA.at.pending, IRQ_CALL_FUNCTION);
   recoverInterruptWork(k, gone);
   recoverRunQueue(gone);
   const lost = repairPageSets(gone);

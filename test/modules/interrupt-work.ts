@@ -124,14 +124,26 @@ export function raiseTimers(k: Kernel): number {
   return 1;
 }
 
-/** Polls until the word is set. */
+/** Says that it begins, and polls until the first word is set. */
 export function pollUntil(k: Kernel, stop: Int32Array): void {
+  Atomics.store(stop, 1, 1);
   while (Atomics.load(stop, 0) === 0) k.poll();
 }
 
 /** Calls all CPUs, and says what came of it. */
 export function callAll(k: Kernel, word: number): number {
   return k.on_each_cpu(symbol(k, 'count'), word, true);
+}
+
+/** Calls all CPUs with a function that sets word 65 on CPU 2, and does not end there before word 64 is set. */
+export function callAndHang(k: Kernel, word: number): number {
+  return k.on_each_cpu(symbol(k, 'hangOnCpu2'), word, true);
+}
+
+export function hangOnCpu2(k: Kernel, word: number): void {
+  if (k.cpu === 2) Atomics.store(k.i32, word + 65, 1);
+  while (k.cpu === 2 && Atomics.load(k.i32, word + 64) === 0);
+  count(k, word);
 }
 
 /** Takes a lock, and never looks at the kernel again until the word is set. */

@@ -77,6 +77,13 @@ export const CPU_AREA = struct('cpu_area', {
   state: word,
   /** The lock word this CPU sleeps on, or 0, so that an interrupt can wake it. Atomics. */
   waitingOn: word,
+  /**
+   * Number of the call across CPUs that this CPU has not begun, 0 for none. Set by the caller; taken by compareExchange
+   * by this CPU, which then has the call, or by the caller, who goes on without it. Atomics.
+   */
+  call_todo: word,
+  /** Number of the last call that this CPU has done its part of, as far as the caller waits for it. Atomics. */
+  call_ended: word,
 
   privateStart: lineStart,
   /** Preemption depth, softirq and hardirq counts; layout in `preempt.ts`. */
@@ -122,6 +129,10 @@ export const CPU_AREA = struct('cpu_area', {
 
   runStart: lineStart,
   rq: RUN_QUEUE,
+
+  callStart: lineStart,
+  /** Number of the call across CPUs that this CPU was about to take from `call_todo`, for the console when it dies. */
+  call_taken: word,
 
   irqStart: lineStart,
   irq: CPU_IRQ,

@@ -110,16 +110,18 @@ const KERNEL_DATA = struct('kernel', {
 
   callStart: lineStart,
   /**
-   * smp_call_function: one call at a time, under call_lock. A bit per CPU that has not begun, and one per CPU that the
-   * caller waits for: both cleared by Atomics. `call_progress` counts ends; waited on.
+   * smp_call_function: one call at a time, under call_lock. Its number, never 0; what it calls, read by the CPUs called
+   * without the lock, a deliberate race: see `call_todo` of the CPUs.
    */
   call_lock: array(word, 2),
+  call_number: word,
   call_function: word,
   /** A double: it may be a kernel address. */
   call_info: double,
   call_waiting: word,
-  call_todo: array(word, CPUMASK_WORDS),
+  /** A bit per CPU that the caller waits for. Under call_lock. */
   call_awaited: array(word, CPUMASK_WORDS),
+  /** Counts what CPUs have done of calls. Atomics; waited on. */
   call_progress: word,
 
   irqStart: lineStart,

@@ -32,11 +32,9 @@ export function auditCpus(run: AuditRun): void {
   checkLock(run, 'lockdep_lock', KERNEL.lockdep_lock);
   checkLock(run, 'depot_lock', KERNEL.depot_lock);
   const { i32 } = run.k;
-  for (const field of ['call_todo', 'call_awaited'] as const) {
-    for (let word = 0; word < CPUMASK_WORDS; word++) {
-      const value = i32[KERNEL[field] + word];
-      if (value !== 0) run.report({ kind: 'call-pending', field, value });
-    }
+  for (let word = 0; word < CPUMASK_WORDS; word++) {
+    const value = i32[KERNEL.call_awaited + word];
+    if (value !== 0) run.report({ kind: 'call-pending', field: 'call_awaited', value });
   }
 }
 
@@ -48,6 +46,8 @@ function auditCpu(run: AuditRun, cpu: number, area: number): void {
   if (!isState || inOnlineMap !== (state === CPU_ONLINE)) {
     run.report({ kind: 'cpu-state', cpu, state, inOnlineMap });
   }
+  const value = i32[area + AREA.call_todo];
+  if (value !== 0) run.report({ kind: 'call-pending', field: 'call_todo', value });
   const transit = i32[area + AREA.pageInTransit];
   if (transit !== 0) {
     const frame = transit & ((1 << TRANSIT_ORDER_SHIFT) - 1);

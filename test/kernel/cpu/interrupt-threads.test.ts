@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Machine, MachineStateError, type MachineConfig } from 'gfp';
+import { CpuDiedError, Machine, MachineStateError, type MachineConfig } from 'gfp';
 
 const work = new URL('../../../dist/test/modules/interrupt-work.js', import.meta.url).href;
 
@@ -157,5 +157,44 @@ test('a CPU that does not poll is reported, with what it runs and holds, and a c
   expect(machine.dmesg()).toMatch(/ \[<interrupt-work\.js:\d+>\] lockUp\n/);
   // Everything is in order again.
   expect(await machine.cpu(0).run(work, 'callAll', word)).toBe(0);
+  await expectClean(machine);
+});
+
+test('a CPU that hangs in a call is left out of it and of the next ones, until it has ended it', async () => {
+  const machine = await boot({ debug: { softLockupLimitMs: 200 } });
+  const word = await newPage(machine);
+  const stop = new Int32Array(new SharedArrayBuffer(8));
+  const polling = machine.cpu(2).run(work, 'pollUntil', stop);
+  await until(() => Atomics.load(stop, 1) === 1, 'the CPU begins');
+  expect(await machine.cpu(0).run(work, 'callAndHang', word)).toBe(-110);
+  expect(machine.dmesg()).toContain('CPU#2 is locked up in the call: the caller goes on without it');
+  expect(await machine.cpu(1).run(work, 'callAll', word)).toBe(-110);
+  expect(machine.dmesg()).toContain('CPU#2 is locked up: the caller goes on without it');
+  expect(counts(machine, word)).toEqual([2, 2, 0, 2]);
+  Atomics.store(machine.console.i32, word + 64, 1);
+  // It ends the first call late, and has missed the second.
+  expect(await machine.cpu(3).run(work, 'callAll', word)).toBe(0);
+  expect(counts(machine, word)).toEqual([3, 3, 2, 3]);
+  Atomics.store(stop, 0, 1);
+  await polling;
+  await expectClean(machine);
+});
+
+test('a call ends when a CPU dies in it', async () => {
+  const machine = await boot();
+  const word = await newPage(machine);
+  const stop = new Int32Array(new SharedArrayBuffer(8));
+  const polling = expect(machine.cpu(2).run(work, 'pollUntil', stop)).rejects.toThrow(CpuDiedError);
+  await until(() => Atomics.load(stop, 1) === 1, 'the CPU begins');
+  const call = machine.cpu(0).run(work, 'callAndHang', word);
+  await until(() => Atomics.load(machine.console.i32, word + 65) === 1, 'the CPU is in the call');
+  await machine.cpu(2).kill();
+  await polling;
+  expect(await call).toBe(0);
+  expect(await machine.cpu(1).run(work, 'callAll', word)).toBe(0);
+  expect(counts(machine, word)).toEqual([2, 2, 0, 2]);
+  await machine.cpu(2).online();
+  expect(await machine.cpu(1).run(work, 'callAll', word)).toBe(0);
+  expect(counts(machine, word)).toEqual([3, 3, 1, 3]);
   await expectClean(machine);
 });

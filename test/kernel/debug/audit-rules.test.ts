@@ -447,7 +447,11 @@ const CPUS: Damage[] = [
     damage: (s) => setWord(s.i32, s.i32[KERNEL.cpu_area + 2] + CPU_AREA.at.state, 7),
   },
   { what: 'a call', kind: 'call-pending', damage: (s) => setWord(s.i32, KERNEL.call_awaited, 1) },
-  { what: 'a call to a CPU', kind: 'call-pending', damage: (s) => setWord(s.i32, KERNEL.call_todo + 1, 4) },
+  {
+    what: 'a call to a CPU',
+    kind: 'call-pending',
+    damage: (s) => setWord(s.i32, s.k.area + CPU_AREA.at.call_todo, 4),
+  },
   { what: 'a CPU area', kind: 'structure', damage: (s) => setWord(s.i32, KERNEL.cpu_area + 2, 17) },
 ];
 

@@ -2,6 +2,7 @@ import type { FailureKind } from '../../engine/failure.js';
 import type { MachineScenario, Scenario } from '../../scenario.js';
 import { ATOMIC_PARTS } from './atomics.js';
 import { BUDDY_PARTS } from './buddy.js';
+import { CALL_PARTS } from './calls.js';
 import { COMPLETION_PARTS } from './completion.js';
 import { DRAIN_PARTS } from './drain.js';
 import { INTERRUPT_PARTS } from './interrupts.js';
@@ -39,6 +40,7 @@ const PARTS: readonly KernelPart[] = [
   ...PAGE_LIST_PARTS,
   ...REFERENCE_PARTS,
   ...DRAIN_PARTS,
+  ...CALL_PARTS,
   ...PERCPU_PARTS,
   ...ZONE_PARTS,
   ...UNPLUGGING_PARTS,

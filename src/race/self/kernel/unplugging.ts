@@ -138,7 +138,13 @@ const whileDrained = kernelPart(
     },
     'the caller waits for a CPU that has gone': {
       kinds: ['deadlock', 'livelock', 'lost-wakeup'],
-      patches: [{ file: 'kernel/cpu/smp-call', find: 'dropCall(k, cpu);', replace: 'void 0;' }],
+      patches: [
+        {
+          file: 'kernel/cpu/smp-call',
+          find: 'if (!cpu_online(k, cpu)) {',
+          replace: 'if (!cpu_online(k, cpu)) { late = cpu; continue;',
+        },
+      ],
     },
     'the caller takes the place of a CPU that the console has': {
       kinds: [...NOT_GUARDED, 'deadlock'],
