@@ -9,8 +9,8 @@ const MAX_PRINTED = 20;
 /** What an audit found. */
 export function auditText(report: AuditReport): string {
   const found = violationsOf(report);
-  const { frames, zones, lists, listEntries } = report.checked;
-  const looked = `${amount(frames, 'frame')}, ${amount(zones, 'zone')}, ${amount(lists, 'list')} with ${amount(listEntries, 'entry', 'entries')}`;
+  const { frames, zones, tasks, lists, listEntries } = report.checked;
+  const looked = `${amount(frames, 'frame')}, ${amount(zones, 'zone')}, ${amount(tasks, 'task')}, ${amount(lists, 'list')} with ${amount(listEntries, 'entry', 'entries')}`;
   if (found === 0) return `audit   ${verdict(true, 'no violation')} in ${looked}`;
   const printed = report.violations
     .slice(0, MAX_PRINTED)

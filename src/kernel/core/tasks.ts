@@ -29,6 +29,11 @@ export function task_pid(k: Cpu, task: number): number {
   return k.i32[task + TASK.at.pid];
 }
 
+/** What reports call a task: `task kswapd0:12`. Any thread. */
+export function nameTask(k: Cpu, task: number): string {
+  return `task ${task_comm(k, task)}:${task_pid(k, task)}`;
+}
+
 /** The CPU on which a task runs, or did last. Any thread; the answer may be old when it arrives. */
 export function task_cpu(k: Cpu, task: number): number {
   return Atomics.load(k.i32, task + TASK.at.cpu);

@@ -1,6 +1,8 @@
 import type {
   MismatchKind,
   Place,
+  TaskPlace,
+  TaskRef,
   Violation,
   ViolationKind,
   ViolationOf,
@@ -74,11 +76,41 @@ const SENTENCES: { readonly [Kind in ViolationKind]: (v: ViolationOf<Kind>) => s
     `${zone(v)}: its ${v.spanned} frames from ${hex(v.start)} ` +
     (v.problem === 'outside' ? 'lie outside its node' : 'overlap those of the zone before it'),
   'zone-coverage': (v) => `node ${v.node} has ${v.ram} frames of RAM, but ${v.covered} are in zones`,
+  'task-list': (v) => `${v.list} has the link ${v.value}, which leads to no task that links back`,
+  'nr-running': (v) =>
+    `CPU ${v.cpu} is stopped with nr_running ${v.stored}, but its run queue has ${v.counted} tasks`,
+  'not-idle': (v) => `CPU ${v.cpu} is stopped, but its ${v.field} task is ${v.value}, not ${v.expected}`,
+  'task-in-transit': (v) =>
+    `CPU ${v.cpu} is stopped, but task ${v.value} is on its way from there to another one`,
+  'task-field': (v) => `${task(v)}: its ${v.field} is ${v.value}, which cannot be`,
+  'task-pid': (v) => `${task(v)} has the pid of ${task(v.other)}`,
+  'task-lost': (v) => `${task(v)} is lost: ${where(v.onRq)} with state ${v.state}, but no CPU has it`,
+  'task-twice': (v) => `${task(v)} is in two places: ${taskPlace(v.first)} and ${taskPlace(v.second)}`,
+  'task-place': (v) => `${task(v)} is ${where(v.onRq)}, of CPU ${v.cpu}, but ${taskPlace(v.place)}`,
+  'task-line': (v) => `${task(v)} waits in line for ${v.line}, but ${lineProblem(v.problem)}`,
+  'task-forgotten': (v) => `${task(v)} sleeps, the first in line for ${v.line}, but ${v.problem}`,
   structure: (v) => `${v.field} is ${v.value}: ${v.problem}`,
 };
 
 function mismatch(v: ViolationOf<MismatchKind>): string {
   return `${v.field} is ${v.stored}; it should be ${v.expected}`;
+}
+
+function task(v: TaskRef): string {
+  return `task ${v.comm}:${v.pid} (slot ${v.slot})`;
+}
+
+/** What a task's `on_rq` says. */
+function where(onRq: number): string {
+  return ['asleep', 'on its way', 'in a run queue', 'running'][onRq] ?? `at the impossible place ${onRq}`;
+}
+
+function taskPlace(p: TaskPlace): string {
+  return p.in === 'CPU' ? `running on CPU ${p.cpu}` : `in the ${p.in} of CPU ${p.cpu}`;
+}
+
+function lineProblem(problem: ViolationOf<'task-line'>['problem']): string {
+  return problem === 'is no line' ? 'there can be no line' : `it ${problem}`;
 }
 
 function zone(v: ZoneRef): string {

@@ -62,6 +62,8 @@ export class AuditRun {
   cpus = 0;
   /** From frame 0 to the end of RAM. */
   frames = 0;
+  /** Tasks that exist, those of idle CPUs aside. */
+  tasks = 0;
   pageblockOrder = 0;
   lists = 0;
   listEntries = 0;

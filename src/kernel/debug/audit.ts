@@ -14,6 +14,7 @@ import { auditPageSets, auditPreferredSets } from './audit-page-sets.js';
 import { auditPercpu } from './audit-percpu.js';
 import { AuditRun, MAX_FRAMES } from './audit-run.js';
 import { auditSections } from './audit-sections.js';
+import { auditTasks } from './audit-tasks.js';
 import type { Violation, ViolationKind, ZoneRef } from './audit-violation.js';
 import { auditLowmemReserve, auditTotals, auditZoneState } from './audit-zone-state.js';
 import { auditZonelists } from './audit-zonelists.js';
@@ -40,6 +41,8 @@ export interface AuditReport {
     readonly nodes: number;
     readonly zones: number;
     readonly cpus: number;
+    /** Those of idle CPUs aside. */
+    readonly tasks: number;
     readonly frames: number;
     readonly lists: number;
     readonly listEntries: number;
@@ -47,7 +50,7 @@ export interface AuditReport {
 }
 
 /**
- * Walks everything that the page allocator has in memory and checks every rule that must hold between two
+ * Walks everything that the page allocator and the scheduler have in memory and checks every rule that must hold between two
  * operations. It only reads, believes nothing that it reads, and ends on any image, however damaged.
  *
  * @param k any CPU's kernel, the console's included; all CPUs must be quiet: stopped by the caller, or idle
@@ -76,6 +79,7 @@ export function audit(k: Cpu, options: AuditOptions = {}): AuditReport {
   auditSections(run);
   auditCpus(run);
   auditPercpu(run);
+  auditTasks(run);
   auditTotals(run);
   auditEvents(run);
   nameOwners(run);
@@ -129,6 +133,7 @@ function reportOf(run: AuditRun): AuditReport {
     nodes: run.nodes.length,
     zones: zones.length,
     cpus: run.cpus,
+    tasks: run.tasks,
     frames: run.frames,
     lists: run.lists,
     listEntries: run.listEntries,

@@ -1,6 +1,8 @@
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
 import { KERNEL, kernelDataName } from '../core/kernel-data.js';
+import { TASK } from '../core/task-struct.js';
+import { nameTask, taskAt } from '../core/tasks.js';
 import { PAGE } from '../mm/page.js';
 import { percpuName, PERCPU_WORDS } from '../mm/percpu.js';
 import { percpuPointerAt } from '../mm/percpu-alloc.js';
@@ -26,6 +28,7 @@ export function nameOf(k: Cpu, index: number): string {
     kernelDataName(index) ??
     nodeWordName(k, index) ??
     cpuWordName(k, index) ??
+    taskWordName(k, index) ??
     percpuWordName(k, index) ??
     pagesetWordName(k, index) ??
     pageWordName(k, index) ??
@@ -53,6 +56,16 @@ function cpuWordName(k: Cpu, index: number): string | undefined {
     }
   }
   return undefined;
+}
+
+function taskWordName(k: Cpu, index: number): string | undefined {
+  const offset = index - k.i32[KERNEL.tasks];
+  const words = k.i32[KERNEL.task_words];
+  const slot = Math.floor(offset / words);
+  if (words === 0 || !(slot >= 0 && slot < k.i32[KERNEL.nr_tasks])) return undefined;
+  const task = taskAt(k, slot);
+  if (index - task >= TASK.words) return `${nameTask(k, task)}, private zonelists`;
+  return `${nameTask(k, task)}, ${TASK.nameAt(index - task).slice(1)}`;
 }
 
 function percpuWordName(k: Cpu, index: number): string | undefined {

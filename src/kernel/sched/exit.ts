@@ -6,7 +6,7 @@ import { irqs_disabled, local_irq_disable, poll } from '../core/irqflags.js';
 import { heldLocks } from '../core/lock-report.js';
 import { printk } from '../core/printk.js';
 import { TASK, TASK_DEAD } from '../core/task-struct.js';
-import { current, task_comm, task_pid } from '../core/tasks.js';
+import { current, nameTask } from '../core/tasks.js';
 import { leaveCpu } from '../cpu/schedule.js';
 import { leaveLines } from './leave-lines.js';
 import { heldMutexes } from './mutex.js';
@@ -66,7 +66,7 @@ export function codeOfException(k: Cpu, error: unknown): number {
   if (error instanceof KernelPanic || error instanceof MachineHalted) throw error;
   const task = current(k);
   const stack = error instanceof Error ? (error.stack ?? error.message) : `threw ${String(error)}`;
-  const text = `task ${task_comm(k, task)}:${task_pid(k, task)} on CPU#${k.cpu} was ended by an exception: ${stack}`;
+  const text = `${nameTask(k, task)} on CPU#${k.cpu} was ended by an exception: ${stack}`;
   printk(k, text);
   k.platform.report(text);
   return EXIT_KILLED;
@@ -78,7 +78,7 @@ export function codeOfException(k: Cpu, error: unknown): number {
  */
 export function exitTask(k: Cpu, code: number): void {
   const task = current(k);
-  checkLeftBehind(k, `task ${task_comm(k, task)}:${task_pid(k, task)} ended`);
+  checkLeftBehind(k, `${nameTask(k, task)} ended`);
   announceEnd(k, task, code);
   poll(k);
   local_irq_disable(k);

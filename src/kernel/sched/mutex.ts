@@ -4,7 +4,7 @@ import type { Cpu } from '../core/cpu.js';
 import { DEBUG_SLEEP } from '../core/kernel-data.js';
 import { in_interrupt } from '../core/preempt.js';
 import { TASK, TASK_INTERRUPTIBLE, TASK_RUNNING, TASK_UNINTERRUPTIBLE } from '../core/task-struct.js';
-import { current, task_comm, task_pid } from '../core/tasks.js';
+import { current, nameTask } from '../core/tasks.js';
 import { might_sleep } from '../cpu/might-sleep.js';
 import { set_task_state, wake_up_process } from '../cpu/wake.js';
 import { spin_unlock_irqrestore } from '../sync/spinlock.js';
@@ -118,6 +118,11 @@ export function mutexOwner(k: Cpu, mutex: number): number {
   return Atomics.load(k.i32, mutex + OWNER) & ~WAITERS;
 }
 
+/** Whether who gives the mutex back will look for tasks in line. Any thread; the answer may be old when it arrives. */
+export function mutexHasWaiters(k: Cpu, mutex: number): boolean {
+  return (Atomics.load(k.i32, mutex + OWNER) & WAITERS) !== 0;
+}
+
 /** The mutexes that a task has, the last one first. Of the running task, or a dead one. */
 export function heldMutexes(k: Cpu, task: number): number[] {
   const held: number[] = [];
@@ -188,8 +193,4 @@ function userOf(k: Cpu, mutex: number): number {
 function unlockBug(k: Cpu, mutex: number, owner: number): never {
   const who = owner === 0 ? 'nobody has it' : `${nameTask(k, owner)} has it`;
   return BUG(k, `mutex given back by ${nameTask(k, current(k))}, but ${who}: ${k.nameOf(mutex)}`);
-}
-
-function nameTask(k: Cpu, task: number): string {
-  return `task ${task_comm(k, task)}:${task_pid(k, task)}`;
 }

@@ -15,7 +15,7 @@ import {
   TASK_RUNNING,
   TASK_UNINTERRUPTIBLE,
 } from '../core/task-struct.js';
-import { task_comm, task_pid, taskAt } from '../core/tasks.js';
+import { nameTask, taskAt } from '../core/tasks.js';
 import { enqueueTask, loadContext, putIncoming } from '../cpu/run-queue.js';
 import { del_timer } from '../cpu/timer.js';
 import { wakeFromOutside } from '../cpu/wake.js';
@@ -30,10 +30,15 @@ const { first: FIRST, incoming: INCOMING, nr_running: NR_RUNNING } = RUN_QUEUE.a
 const { current: CURRENT, idle: IDLE, in_transit: IN_TRANSIT } = RUN_QUEUE.at;
 const { thread: THREAD, state: STATE, on_rq: ON_RQ, running: RUNNING, cpu: CPU, kind: KIND } = TASK.at;
 
-/** The host has no thread for a task that was to be created: who creates it learns that. */
+/** The host has no thread for a task that was to be created: who creates it in the kernel learns that, and frees it. */
 export function refuseThread(k: Cpu, task: number): void {
+  const creator = k.i32[task + TASK.at.creator];
+  if (creator === 0) {
+    put_task_struct(k, task);
+    return;
+  }
   Atomics.store(k.i32, task + THREAD, -1);
-  wakeFromOutside(k, k.i32[task + TASK.at.creator], TASK_UNINTERRUPTIBLE);
+  wakeFromOutside(k, creator, TASK_UNINTERRUPTIBLE);
 }
 
 /** The thread of a task is dead: no CPU is given to it any more, from before this looks for those that it has. */
@@ -50,7 +55,7 @@ export function markThreadDead(k: Cpu, task: number): void {
  */
 export function buryTask(k: Cpu, task: number, reason: string): void {
   leaveAll(k, task);
-  WARN(k, `task ${task_comm(k, task)}:${task_pid(k, task)}: its thread died (${reason})`);
+  WARN(k, `${nameTask(k, task)}: its thread died (${reason})`);
   announceEnd(k, task, EXIT_KILLED);
   put_task_struct(k, task);
 }
@@ -64,7 +69,7 @@ export function buryOwnTask(k: Cpu, task: number): void {
 function leaveAll(k: Cpu, task: number): void {
   del_timer(k, task + TASK.at.timeout);
   leaveLines(k, task);
-  reportMutexes(k, task, `task ${task_comm(k, task)}:${task_pid(k, task)} died`);
+  reportMutexes(k, task, `${nameTask(k, task)} died`);
 }
 
 /**

@@ -59,6 +59,9 @@ beforeAll(() => {
     words('logbuf_lock', 32),
     words('call_lock', 16),
     words('depot_lock', 3),
+    words('tasks', 6),
+    // The tasks of the CPUs, the first others, and what lies behind them.
+    [i32[KERNEL.tasks], 16 * i32[KERNEL.task_words]],
     [i32[KERNEL.depot], 4096],
     [FIRMWARE_START / 4, 64],
   ];

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { CPU_AREA } from '../../../src/kernel/core/cpu-area.js';
 import { KERNEL } from '../../../src/kernel/core/kernel-data.js';
+import { TASK } from '../../../src/kernel/core/task-struct.js';
+import { cpuTask } from '../../../src/kernel/core/tasks.js';
 import { PAGE, pageOf } from '../../../src/kernel/mm/page.js';
 import { frameWord } from '../../../src/kernel/mm/address.js';
 import {
@@ -50,6 +52,12 @@ describe('names of image words', () => {
     expect(k.nameOf(pcpOf(k, zone, 3, 0) + PER_CPU_PAGESET.at.numa_foreign)).toBe(
       'node 0, zone DMA32, cpu 3 pageset.numa_foreign',
     );
+  });
+
+  test('tasks, by name and pid', () => {
+    const task = cpuTask(k, 0);
+    expect(k.nameOf(task + TASK.at.exit_wait)).toBe('task run/0:1, exit_wait[0]');
+    expect(k.nameOf(task + TASK.words + 3)).toBe('task run/0:1, private zonelists');
   });
 
   test('plain memory, by physical address', () => {
