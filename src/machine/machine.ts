@@ -67,6 +67,9 @@ const PANIC_GRACE_MS = 1000;
 /** How long a halted machine's threads may take to end by themselves. */
 const HALT_LIMIT_MS = 1000;
 
+/** How long a thread may take to start, on a busy host. */
+const LOAD_LIMIT_MS = 60_000;
+
 /** What a machine tells its host. */
 export interface MachineEvents {
   /** A BUG, WARN, oops or panic: its text. */
@@ -445,6 +448,8 @@ export class Machine extends EventEmitter<MachineEvents> {
     ]);
     limit.abort();
     await this.#clock?.traced();
+    // A thread that has just been started must not be ended while it loads its modules.
+    await Promise.race([this.#tasks.loaded, sleep(LOAD_LIMIT_MS, undefined, { ref: false })]);
     await this.#pool.destroy();
   }
 

@@ -38,15 +38,38 @@ export interface SpawnOptions {
   readonly cpus?: readonly number[];
 }
 
+/** The thread of a task. */
+class TaskThread {
+  /** Its number in the machine. */
+  readonly thread: number;
+  readonly ended: Promise<unknown>;
+  /** Resolves when it has loaded the kernel. */
+  readonly loaded: Promise<void>;
+  /** Its number in Node, once that is known. */
+  threadId: number | undefined;
+  #hasLoaded: () => void = () => undefined;
+
+  constructor(thread: number, ended: Promise<unknown>) {
+    this.thread = thread;
+    this.ended = ended;
+    this.loaded = new Promise((resolve) => {
+      this.#hasLoaded = resolve;
+    });
+  }
+
+  /** It runs: it has loaded the kernel. */
+  noteThread(threadId: number): void {
+    this.threadId = threadId;
+    this.#hasLoaded();
+  }
+}
+
 /** The threads of tasks: each is a Piscina task that lasts as long as the task itself. */
 export class TaskThreads {
   readonly #pool: Piscina;
   readonly #host: TaskHost;
-  /** Of each task that has a thread: its number, its Node thread, once that is known, and its end. */
-  readonly #threads = new Map<
-    number,
-    { readonly thread: number; threadId: number | undefined; readonly ended: Promise<unknown> }
-  >();
+  /** By task. */
+  readonly #threads = new Map<number, TaskThread>();
 
   constructor(pool: Piscina, host: TaskHost) {
     this.#pool = pool;
@@ -56,6 +79,12 @@ export class TaskThreads {
   /** Resolves when the threads of all tasks have ended, and what follows from that was done. */
   get ended(): Promise<unknown> {
     return Promise.allSettled([...this.#threads.values()].map((thread) => thread.ended));
+  }
+
+  /** Resolves when no thread is still loading what it runs: Node aborts when one is ended before. */
+  get loaded(): Promise<unknown> {
+    const threads = [...this.#threads.values()];
+    return Promise.allSettled(threads.map(({ ended, loaded }) => Promise.race([ended, loaded])));
   }
 
   /** Starts a thread for a task that the kernel has created. */
@@ -90,7 +119,7 @@ export class TaskThreads {
   /** Learns which Node thread a task's is, so that {@link kill} can find it. */
   noteThread(task: number, threadId: number): void {
     const thread = this.#threads.get(task);
-    if (thread !== undefined) thread.threadId = threadId;
+    thread?.noteThread(threadId);
   }
 
   /** `threadId` in Node of the thread with a number in the machine; undefined if it is not known. */
@@ -119,7 +148,7 @@ export class TaskThreads {
       await this.#host.taskDied(task, thread, reason);
       throw new TaskDiedError(pid, comm, reason);
     });
-    const entry = { thread, threadId: undefined, ended };
+    const entry = new TaskThread(thread, ended);
     this.#threads.set(task, entry);
     return ended.finally(() => {
       // The slot may have another task by now.
