@@ -1,5 +1,6 @@
 import { threadId } from 'node:worker_threads';
 import { MemoryImage } from '../image/memory-image.js';
+import { TaskExit } from '../kernel/core/errors.js';
 import { TASK_UNINTERRUPTIBLE } from '../kernel/core/task-struct.js';
 import { wakeFromOutside } from '../kernel/cpu/wake.js';
 import { Kernel } from '../kernel/kernel.js';
@@ -50,8 +51,8 @@ async function runForHost(k: Kernel, task: number, run: NonNullable<TaskStart['r
   try {
     outcome = { ok: true, value: callOnCpu(k, call, run.name, run.args) };
   } catch (error) {
-    outcome = failed(error);
     code = codeOfException(k, error);
+    outcome = error instanceof TaskExit ? { ok: true, value: code } : failed(error);
   }
   exitTask(k, code);
   return outcome;

@@ -3,10 +3,10 @@ import { cpu_online } from '../core/cpu-mask.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { printk } from '../core/printk.js';
 import { TASK, TASK_KIND_CPU } from '../core/task-struct.js';
-import { mayRunOn, writeAllowed } from '../core/tasks.js';
+import { mayRunOn, task_comm, task_pid, writeAllowed } from '../core/tasks.js';
 import { isIdleCpu, nrRunning } from './run-queue.js';
 
-const { cpu: CPU, kind: KIND, pid: PID } = TASK.at;
+const { cpu: CPU, kind: KIND } = TASK.at;
 
 /**
  * The CPU for a task that becomes runnable: the one where it was if that is idle, else an idle one (of the same node
@@ -47,7 +47,8 @@ function breakAffinity(k: Cpu, task: number): number {
   const all: number[] = [];
   for (let cpu = 0; cpu < i32[KERNEL.nr_cpus]; cpu++) all.push(cpu);
   writeAllowed(k, task, all);
-  const cpu = lightestCpu(k, task, Atomics.load(i32, task + CPU));
-  printk(k, `process ${i32[task + PID]} no longer affine to its CPUs: none is online`);
+  const last = Atomics.load(i32, task + CPU);
+  const cpu = lightestCpu(k, task, last);
+  printk(k, `process ${task_pid(k, task)} (${task_comm(k, task)}) no longer affine to cpu${last}`);
   return cpu;
 }

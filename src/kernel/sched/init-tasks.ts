@@ -67,6 +67,7 @@ export function initTask(
   Atomics.store(i32, task + at.signals, 0);
   Atomics.store(i32, task + at.should_stop, 0);
   Atomics.store(i32, task + at.exited, 0);
+  i32[task + at.creator] = 0;
   i32[task + at.nvcsw] = 0;
   i32[task + at.nivcsw] = 0;
   i32[task + at.kind] = kind;

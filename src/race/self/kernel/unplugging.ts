@@ -83,8 +83,8 @@ const again = kernelPart(
       patches: [
         {
           file: 'kernel/cpu/dispatch',
-          find: 'Atomics.load(i32, area + STATE) !== CPU_ONLINE',
-          replace: 'false',
+          find: 'Atomics.load(i32, area + STATE) === CPU_ONLINE',
+          replace: 'true',
         },
       ],
     },
