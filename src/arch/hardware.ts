@@ -48,6 +48,8 @@ export interface DebugSwitches {
   readonly lockHoldLimitMs: number;
   /** A CPU that runs and does not poll for longer than this is reported. Milliseconds; default 10,000. */
   readonly softLockupLimitMs?: number;
+  /** A task that cannot be interrupted and sleeps longer than this is reported, each time. Milliseconds; default 120,000. */
+  readonly hungTaskLimitMs?: number;
 }
 
 /** Where the firmware tables lie: the BIOS area of a PC, which is never RAM. */

@@ -40,6 +40,9 @@ import { init_per_zone_pages_min, refresh_zone_stat_thresholds, setup_pagesets }
 import { PAGESET_STRIDE, populatedZones } from './mm/zone.js';
 import { build_all_zonelists, nearestMemoryNode, ZONELIST_ORDERS, zonelistWords } from './mm/zonelist.js';
 
+/** When a task counts as hung, unless the machine says otherwise (sysctl_hung_task_timeout_secs). Milliseconds. */
+const HUNG_TASK_MS = 120_000;
+
 /** The version that the kernel log names: the kernel whose page allocator this is. */
 const UTS_RELEASE = '2.6.24-gfp';
 
@@ -85,6 +88,7 @@ function initStaticData(image: MemoryImage, hardware: Hardware, space: AddressSp
     (debug.pageOwner ? DEBUG_PAGE_OWNER : 0) |
     (debug.vm ? DEBUG_VM : 0);
   i32[KERNEL.lock_hold_limit_ms] = debug.lockHoldLimitMs;
+  i32[KERNEL.hung_task_ms] = debug.hungTaskLimitMs ?? HUNG_TASK_MS;
   i32[KERNEL.max_pfn] = endFrame(hardware);
   i32[KERNEL.max_low_pfn] = Math.min(endFrame(hardware), frameOf(zoneLimits.lowmem));
   i32[KERNEL.pageblock_order] = space.pageblockOrder;

@@ -21,18 +21,32 @@ export function readDebug(field: ConfigField): DebugSwitches | null {
   if (!field.isGiven) return DEFAULTS;
   if (typeof field.value === 'boolean') return allSwitches(field.value);
   const fields = field.object(
-    [...SWITCHES, 'lockHoldLimitMs', 'softLockupLimitMs'],
+    [...SWITCHES, 'lockHoldLimitMs', 'softLockupLimitMs', 'hungTaskLimitMs'],
     `{ "locks": true }, or a boolean`,
   );
   if (fields === null) return null;
   const values = SWITCHES.map((name) => (fields[name].isGiven ? fields[name].boolean() : DEFAULTS[name]));
-  const { lockHoldLimitMs: limit, softLockupLimitMs: lockup } = fields;
+  const { lockHoldLimitMs: limit } = fields;
   const lockHoldLimitMs = limit.isGiven ? limit.integer(1, MAX_LIMIT_MS) : LOCK_HOLD_LIMIT_MS;
-  const softLockupLimitMs = lockup.isGiven ? lockup.integer(1, MAX_LIMIT_MS) : undefined;
-  if (values.includes(null) || lockHoldLimitMs === null || softLockupLimitMs === null) return null;
+  const watches = readWatches(fields);
+  if (values.includes(null) || lockHoldLimitMs === null || watches === null) return null;
   const [locks, sleep, pageOwner, vm] = values as boolean[];
-  const switches = { locks, sleep, pageOwner, vm, lockHoldLimitMs };
-  return softLockupLimitMs === undefined ? switches : { ...switches, softLockupLimitMs };
+  return { locks, sleep, pageOwner, vm, lockHoldLimitMs, ...watches };
+}
+
+/** The limits of the watches, if they are given: the kernel knows what they are else. */
+function readWatches(
+  fields: Record<'softLockupLimitMs' | 'hungTaskLimitMs', ConfigField>,
+): Pick<DebugSwitches, 'softLockupLimitMs' | 'hungTaskLimitMs'> | null {
+  const limits: { softLockupLimitMs?: number; hungTaskLimitMs?: number } = {};
+  let isRight = true;
+  for (const name of ['softLockupLimitMs', 'hungTaskLimitMs'] as const) {
+    if (!fields[name].isGiven) continue;
+    const limit = fields[name].integer(1, MAX_LIMIT_MS);
+    if (limit === null) isRight = false;
+    else limits[name] = limit;
+  }
+  return isRight ? limits : null;
 }
 
 function allSwitches(on: boolean): DebugSwitches {

@@ -1,13 +1,11 @@
 import { CPU_AREA } from '../kernel/core/cpu-area.js';
 import { formatStack } from '../kernel/core/call-trace.js';
-import { KernelPanic, MachineHalted, WaitGivenUp } from '../kernel/core/errors.js';
 import { KERNEL_IRQ } from '../kernel/core/interrupt-data.js';
 import { KERNEL } from '../kernel/core/kernel-data.js';
-import { printk } from '../kernel/core/printk.js';
 import { softLockupReport } from '../kernel/cpu/softlockup.js';
-import { makeContextIdle } from '../kernel/hotplug.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { stacksOfThreads, type ThreadStack } from './thread-stacks.js';
+import { reportFromWatch } from './watch-report.js';
 
 /** What the watch needs to know of CPUs. */
 export interface LockupHost {
@@ -90,7 +88,7 @@ export class LockupWatch {
       this.#found = [];
       const stacks = await this.#stacksOf(lockups);
       for (const [i, lockup] of lockups.entries()) {
-        this.#report(`${lockup.text}\n${this.#callTrace(lockup, stacks[i])}`);
+        reportFromWatch(this.#k, `${lockup.text}\n${this.#callTrace(lockup, stacks[i])}`);
       }
     }
   }
@@ -114,18 +112,5 @@ export class LockupWatch {
 
   #ownerOf(cpu: number): number {
     return Atomics.load(this.#k.i32, this.#k.i32[KERNEL.cpu_area + cpu] + CPU_AREA.at.owner);
-  }
-
-  #report(text: string): void {
-    this.#k.platform.report(text);
-    try {
-      printk(this.#k, text);
-    } catch (error) {
-      // The CPU may hold the very lock of the log, and the machine may have stopped.
-      const isExpected =
-        error instanceof WaitGivenUp || error instanceof KernelPanic || error instanceof MachineHalted;
-      if (!isExpected) throw error;
-      makeContextIdle(this.#k);
-    }
   }
 }

@@ -43,6 +43,7 @@ import { ConsoleTurns } from './console-turns.js';
 import { BARRIER_ABORTED, BARRIER_WAITING, type Barrier } from './cpu-service.js';
 import { CpuThread } from './cpu-thread.js';
 import { type CpuDiedError, MachinePanicError, MachineStateError } from './machine-errors.js';
+import { HungTaskWatch } from './hung-task-watch.js';
 import { MachineCpu } from './machine-cpu.js';
 import { moduleUrl } from './module-url.js';
 import { type MachineTask, type SpawnOptions, TaskThreads } from './task-threads.js';
@@ -100,6 +101,7 @@ export class Machine extends EventEmitter<MachineEvents> {
   readonly #turns: ConsoleTurns;
   readonly #tasks: TaskThreads;
   #clock: Clock | undefined;
+  #hungTasks: HungTaskWatch | undefined;
   /** What each busy CPU was told to run. */
   readonly #work = new Map<number, string>();
   #halting: Promise<void> | undefined;
@@ -192,6 +194,8 @@ export class Machine extends EventEmitter<MachineEvents> {
     await Promise.all(this.#threads.map((thread) => thread.identify()));
     this.#clock = this.#makeClock();
     this.#clock.start();
+    this.#hungTasks = new HungTaskWatch(this.console);
+    this.#hungTasks.start();
   }
 
   /** A kernel copies what never changes after boot, such as its area and the debug switches: before, that is 0. */
@@ -434,6 +438,7 @@ export class Machine extends EventEmitter<MachineEvents> {
 
   async #halt(): Promise<void> {
     this.#clock?.stop();
+    this.#hungTasks?.stop();
     if (!this.panicked) Atomics.store(this.image.i32, KERNEL.system_state, SYSTEM_HALTED);
     endWaitingTasks(this.console);
     for (const thread of this.#threads) {

@@ -163,6 +163,10 @@ describe('objects', () => {
       vm: true,
       lockHoldLimitMs: 5,
     });
+    expect(loadHardware({ nodes, debug: { softLockupLimitMs: 7, hungTaskLimitMs: 9 } }).debug).toMatchObject({
+      softLockupLimitMs: 7,
+      hungTaskLimitMs: 9,
+    });
     expect(loadHardware({ nodes, debug: true }).debug).toEqual({
       locks: true,
       sleep: true,

@@ -112,6 +112,14 @@ const wrongTypes: [string, unknown, string[]][] = [
     ['debug.lockHoldLimitMs: must be a whole number from 1 to 1000000, not 0'],
   ],
   [
+    'limits of watches',
+    withFields({ debug: { softLockupLimitMs: 0, hungTaskLimitMs: '2m' } }),
+    [
+      'debug.softLockupLimitMs: must be a whole number from 1 to 1000000, not 0',
+      `debug.hungTaskLimitMs: must be a whole number from 1 to 1000000, not '2m'`,
+    ],
+  ],
+  [
     'boot hooks',
     withFields({
       bootHooks: [
@@ -151,7 +159,7 @@ const unknownFields: [string, unknown, string[]][] = [
     'of the debug switches',
     withFields({ debug: { pageowner: true } }),
     [
-      `debug.pageowner: unknown field, nearest is 'pageOwner' (fields: locks, sleep, pageOwner, vm, lockHoldLimitMs, softLockupLimitMs)`,
+      `debug.pageowner: unknown field, nearest is 'pageOwner' (fields: locks, sleep, pageOwner, vm, lockHoldLimitMs, softLockupLimitMs, hungTaskLimitMs)`,
     ],
   ],
 ];

@@ -12,12 +12,13 @@ export const WAIT_ENTRY = struct('wait_queue_t', {
   list: array(word, 2),
   /**
    * Word index of the line, whose first word is its lock; 0: the entry is free, -1: it is in use for no line yet. Written by
-   * the task alone; the console reads it when the task is dead, to find the lock of the other words.
+   * the task alone; the console reads it when the task is dead, to find the lock of the other words, and for reports of
+   * hung tasks, a deliberate race.
    */
   head: word,
   /**
    * WQ_FLAG_* or LINE_*: what kind of line, and what the task was given and has not taken yet. Under the lock of the line;
-   * the task's own while `head` names none.
+   * the task's own while `head` names none. Reports read it, too, a deliberate race.
    */
   flags: word,
   /** The task that waits. Constant. */

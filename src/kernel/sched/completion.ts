@@ -16,6 +16,7 @@ import {
   interrupted,
   joinLast,
   leaveLine,
+  LINE_COMPLETION,
   lockLine,
   sleepInLine,
   takeEntry,
@@ -39,6 +40,9 @@ export const COMPLETION = struct('completion', {
 
 const DONE = COMPLETION.at.done;
 const FLAGS = WAIT_ENTRY.at.flags;
+
+/** Of an entry in line that has not been woken since its task looked. */
+const WAITS = WQ_FLAG_EXCLUSIVE | LINE_COMPLETION;
 
 /** `done` for ever: everybody may go on. */
 const ALL = 2 ** 31 - 1;
@@ -114,7 +118,7 @@ function takeTurn(k: Cpu, x: number): boolean {
 function waitForDone(k: Cpu, x: number, state: number, timeout: number): number {
   if ((k.debug & DEBUG_SLEEP) !== 0) might_sleep(k);
   if (try_wait_for_completion(k, x)) return Math.max(timeout, 1);
-  const wait = takeEntry(k, x, WQ_FLAG_EXCLUSIVE);
+  const wait = takeEntry(k, x, WAITS);
   let left = timeout;
   let result: number;
   const flags = lockLine(k, x);
@@ -125,7 +129,7 @@ function waitForDone(k: Cpu, x: number, state: number, timeout: number): number 
     result = interrupted(k, state) ? -ERESTARTSYS : 0;
     if (result !== 0 || left <= 0) break;
     // It has not been woken since it looked.
-    k.i32[wait + FLAGS] = WQ_FLAG_EXCLUSIVE;
+    k.i32[wait + FLAGS] = WAITS;
     left = sleepInLine(k, x, flags, state, left);
   }
   leaveLine(k, wait);

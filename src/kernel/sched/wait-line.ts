@@ -37,6 +37,8 @@ export const LINE_MUTEX = 8;
 export const LINE_SEMAPHORE = 16;
 /** Out of the line of a semaphore, which is the task's now. */
 export const LINE_GRANTED = 32;
+/** In line for a completion; for reports. */
+export const LINE_COMPLETION = 64;
 
 /** Whoever sleeps in line, whatever kind of sleep it is. */
 export const ANY_SLEEP = TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE;
