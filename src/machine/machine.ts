@@ -57,7 +57,7 @@ const CONSOLE_THREAD = 1;
 const CONSOLE_PATIENCE_MS = 200;
 
 /** How long a thread is kept that no task needs. Milliseconds. */
-const IDLE_THREAD_MS = 1000;
+const IDLE_THREAD_MS = 5000;
 
 /** How long to wait for a thread's answer that it has served its CPU, before looking again. Milliseconds. */
 const SERVE_LIMIT_MS = 10;
