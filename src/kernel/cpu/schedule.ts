@@ -36,11 +36,16 @@ const { state: STATE, on_rq: ON_RQ, running: RUNNING, signals: SIGNALS, kind: KI
  * @throws KernelBug in any other context, MachineHalted or KernelPanic when the machine stops meanwhile
  */
 export function schedule(k: Cpu): void {
-  mayBeLeft(k);
+  mustBeAbleToLeave(k);
   giveUpCpu(k, false);
 }
 
-function mayBeLeft(k: Cpu): void {
+/**
+ * Reports who must not sleep here, before it has begun anything that its sleep would end.
+ *
+ * @throws KernelBug in an atomic section, and where no task runs
+ */
+export function mustBeAbleToLeave(k: Cpu): void {
   if (in_atomic(k)) {
     const count = (preempt_count(k) >>> 0).toString(16).padStart(8, '0');
     BUG(k, `scheduling while atomic: ${currentComm(k)}/${k.i32[k.area + CPU_AREA.at.pid]}/0x${count}`);

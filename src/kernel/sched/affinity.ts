@@ -2,9 +2,10 @@ import { readOnce } from '../core/access-once.js';
 import type { Cpu } from '../core/cpu.js';
 import { IRQ_RESCHEDULE } from '../core/cpu-area.js';
 import { cpu_online } from '../core/cpu-mask.js';
-import { KERNEL } from '../core/kernel-data.js';
+import { DEBUG_SLEEP, KERNEL } from '../core/kernel-data.js';
 import { ON_CPU, TASK, TASK_KIND_THREAD } from '../core/task-struct.js';
 import { current, mayRunOn, task_cpu, writeAllowed } from '../core/tasks.js';
+import { might_sleep } from '../cpu/might-sleep.js';
 import { raiseInterrupt } from '../cpu/raise-interrupt.js';
 import { preempt_schedule } from '../cpu/schedule.js';
 import { waitWhileWord } from '../cpu/wait-for-word.js';
@@ -20,6 +21,7 @@ const EINVAL = 22;
  * @returns 0; -EINVAL when none of them is online, or the task is that of a CPU's own thread
  */
 export function set_cpus_allowed(k: Cpu, task: number, cpus: readonly number[]): number {
+  if ((k.debug & DEBUG_SLEEP) !== 0) might_sleep(k);
   if (k.i32[task + KIND] !== TASK_KIND_THREAD || !anyOnline(k, cpus)) return -EINVAL;
   writeAllowed(k, task, cpus);
   if (task === current(k)) {

@@ -1,8 +1,10 @@
 import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { local_irq_enable } from '../core/irqflags.js';
+import { DEBUG_SLEEP } from '../core/kernel-data.js';
 import { TASK, TASK_KIND_THREAD, TASK_RUNNING, TASK_UNINTERRUPTIBLE } from '../core/task-struct.js';
 import { current, writeAllowed } from '../core/tasks.js';
+import { might_sleep } from '../cpu/might-sleep.js';
 import { checkSymbol } from '../cpu/module-symbols.js';
 import { schedule, waitForCpu } from '../cpu/schedule.js';
 import { set_task_state, wake_up_process, wakeFromOutside } from '../cpu/wake.js';
@@ -38,6 +40,7 @@ const ENOMEM = 12;
  * @returns the task; -EAGAIN when there are too many tasks, -ENOMEM when the host has no thread for it
  */
 export function kthread_create(k: Cpu, func: number, data: number, name: string): number {
+  if ((k.debug & DEBUG_SLEEP) !== 0) might_sleep(k);
   checkSymbol(k, func);
   const task = prepareTask(k, name);
   if (task === 0) return -EAGAIN;
@@ -100,6 +103,7 @@ export function kthread_should_stop(k: Cpu): boolean {
  * @throws KernelBug when there is no such task
  */
 export function kthread_stop(k: Cpu, task: number): number {
+  if ((k.debug & DEBUG_SLEEP) !== 0) might_sleep(k);
   mustBeThread(k, task, 'kthread_stop');
   const { i32 } = k;
   get_task_struct(k, task);

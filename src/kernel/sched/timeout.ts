@@ -6,7 +6,7 @@ import { TASK, TASK_INTERRUPTIBLE, TASK_RUNNING, TASK_UNINTERRUPTIBLE } from '..
 import { current } from '../core/tasks.js';
 import { HZ, jiffies, jiffies_to_msecs, msecs_to_jiffies } from '../cpu/jiffies.js';
 import { might_sleep } from '../cpu/might-sleep.js';
-import { schedule } from '../cpu/schedule.js';
+import { mustBeAbleToLeave, schedule } from '../cpu/schedule.js';
 import { del_timer_sync, mod_timer, setup_timer } from '../cpu/timer.js';
 import { set_task_state, wake_up_process } from '../cpu/wake.js';
 import { signal_pending } from './signal.js';
@@ -36,6 +36,7 @@ export function schedule_timeout(k: Cpu, timeout: number): number {
     set_task_state(k, task, TASK_RUNNING);
     return 0;
   }
+  mustBeAbleToLeave(k);
   const expires = (jiffies(k) + Math.ceil(timeout)) | 0;
   setup_timer(k, task + TIMER, SYM_PROCESS_TIMEOUT, task);
   mod_timer(k, task + TIMER, expires);
