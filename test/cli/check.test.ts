@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { type Ended, gfp } from './support.js';
+import { type Ended, gfp, gfpHere } from './support.js';
 
 const ADDERS = 'test/fixtures/race/adders.ts';
 const RACE = 'test/fixtures/race/race.mjs';
@@ -42,22 +42,22 @@ describe('gfp check', () => {
   });
 
   it('prints the command that prints the same report again', async () => {
-    const { stdout } = await gfp('check', ADDERS, '--scenario', WRONG);
+    const { stdout } = await gfpHere('check', ADDERS, '--scenario', WRONG);
     const [, report] = /^FAIL .*\n\n([^]*)$/.exec(stdout)!;
     const [, command] = /^replay: (.*)$/m.exec(report)!;
     expect(await shell(command)).toEqual({ code: 1, stdout: report, stderr: '' });
   });
 
   it('finds the scenario of a token among several', async () => {
-    const { stdout } = await gfp('check', ADDERS, '--json');
+    const { stdout } = await gfpHere('check', ADDERS, '--json');
     const [{ token }] = JSON.parse(stdout) as { token: string }[];
-    const { code, stdout: report } = await gfp('check', ADDERS, '--replay', token);
+    const { code, stdout: report } = await gfpHere('check', ADDERS, '--replay', token);
     expect(code).toBe(1);
     expect(report).toContain(`in scenario '${WRONG}'`);
   });
 
   it('prints just these fields as JSON', async () => {
-    const { code, stdout, stderr } = await gfp('check', ADDERS, RACE, '--json', '--seed', '7');
+    const { code, stdout, stderr } = await gfpHere('check', ADDERS, RACE, '--json', '--seed', '7');
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
     const results = JSON.parse(stdout) as Record<string, unknown>[];
     for (const result of results) {
@@ -82,21 +82,21 @@ describe('gfp check', () => {
   });
 
   it('is fine when nothing fails, and knows when nothing is left', async () => {
-    const { code, stdout } = await gfp('check', ADDERS, '--scenario', 'adders: right', '--exhaustive');
+    const { code, stdout } = await gfpHere('check', ADDERS, '--scenario', 'adders: right', '--exhaustive');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^pass {2}adders: right {2}2 executions \(complete\) .*\n$/);
   });
 
   it('is not fine when --exhaustive was not possible', async () => {
     const args = ['--scenario', 'adders: right', '--exhaustive', '--executions', '1'];
-    const { code, stderr } = await gfp('check', ADDERS, ...args);
+    const { code, stderr } = await gfpHere('check', ADDERS, ...args);
     expect(code).toBe(1);
     expect(stderr).toContain('not everything was explored');
   });
 
   it('writes a page for each failure', async () => {
     const page = join(folder, 'report.html');
-    const { code, stderr } = await gfp('check', ADDERS, RACE, '--html', page);
+    const { code, stderr } = await gfpHere('check', ADDERS, RACE, '--html', page);
     expect(code).toBe(1);
     expect(stderr).toBe(`written: ${page}\nwritten: ${join(folder, 'report-2.html')}\n`);
     expect(readFileSync(page, 'utf8')).toContain('the sum is 1, not 2');
@@ -122,7 +122,7 @@ describe('a campaign of gfp check', () => {
   it('writes the same file each time, whatever the number of threads', async () => {
     const out = join(folder, 'campaign.jsonl');
     const args = ['check', ADDERS, '--shard', '2/3', '--seed-from', '10', '--count', '7', '--out', out];
-    const first = await gfp(...args, '--executions', '50', '--jobs', '1');
+    const first = await gfpHere(...args, '--executions', '50', '--jobs', '1');
     expect(first.code).toBe(1);
     const text = readFileSync(out, 'utf8');
     const rows = text
@@ -140,7 +140,7 @@ describe('a campaign of gfp check', () => {
       `replay: gfp check ${ADDERS} --scenario 'adders: one doesn'\\''t count' --replay g1.`,
     );
     expect(first.stdout.endsWith(`${out}: 4 explorations, 2 failures\n`)).toBe(true);
-    await gfp(...args, '--executions', '50', '--jobs', '2');
+    await gfpHere(...args, '--executions', '50', '--jobs', '2');
     expect(readFileSync(out, 'utf8')).toBe(text);
     expect(readdirSync(folder).filter((name) => name.startsWith('campaign'))).toEqual(['campaign.jsonl']);
   });
@@ -149,7 +149,7 @@ describe('a campaign of gfp check', () => {
     const out = join(folder, 'half.jsonl');
     const file = join(folder, 'broken.mjs');
     writeFileSync(file, 'export default 7;');
-    const { code } = await gfp('check', file, '--seed-from', '1', '--count', '2', '--out', out);
+    const { code } = await gfpHere('check', file, '--seed-from', '1', '--count', '2', '--out', out);
     expect(code).toBe(2);
     expect(existsSync(out)).toBe(false);
   });
@@ -157,7 +157,7 @@ describe('a campaign of gfp check', () => {
 
 describe('gfp check --self', () => {
   it('has a line for each check, and counts executions exactly', async () => {
-    const { code, stdout, stderr } = await gfp(
+    const { code, stdout, stderr } = await gfpHere(
       'check',
       '--self',
       '--scenario',
@@ -171,7 +171,7 @@ describe('gfp check --self', () => {
 
   it('prints JSON, with what was expected', async () => {
     const name = 'Peterson: raises no flag';
-    const { code, stdout } = await gfp('check', '--self', '--scenario', name, '--json');
+    const { code, stdout } = await gfpHere('check', '--self', '--scenario', name, '--json');
     expect(code).toBe(0);
     const [result] = JSON.parse(stdout) as { token: string }[];
     expect(result).toMatchObject({
@@ -181,7 +181,7 @@ describe('gfp check --self', () => {
       expected: 'race or assertion',
       ok: true,
     });
-    const replay = await gfp('check', '--self', '--replay', result.token, '--scenario', name);
+    const replay = await gfpHere('check', '--self', '--replay', result.token, '--scenario', name);
     expect(replay.code).toBe(1);
     expect(replay.stdout).toContain(
       `replay: gfp check --self --scenario '${name}' --replay ${result.token}\n`,
@@ -191,7 +191,7 @@ describe('gfp check --self', () => {
 
 describe('gfp check refuses', () => {
   async function refused(...args: string[]): Promise<string> {
-    const { code, stdout, stderr } = await gfp('check', ...args);
+    const { code, stdout, stderr } = await gfpHere('check', ...args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     return stderr;
   }

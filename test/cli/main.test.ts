@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { gfp } from './support.js';
+import { gfp, gfpHere } from './support.js';
 
 const COMMANDS = [
   ['run'],
@@ -23,7 +23,7 @@ describe('gfp', () => {
   it.each([[[]], [['bench']], ...COMMANDS.map((command) => [command])])(
     'has help for %j that begins with an example',
     async (command) => {
-      const { code, stdout } = await gfp(...command, '--help');
+      const { code, stdout } = await gfpHere(...command, '--help');
       expect(code).toBe(0);
       const [example] = stdout.split('\n');
       // The example calls the command that the help is about.
@@ -35,14 +35,20 @@ describe('gfp', () => {
   it.each(COMMANDS.map((command) => [command]))(
     'says in the help of %j what its exit codes are',
     async (command) => {
-      expect((await gfp(...command, '--help')).stdout).toMatch(/^Exit code/m);
+      expect((await gfpHere(...command, '--help')).stdout).toMatch(/^Exit code/m);
     },
   );
+
+  it('ends with the exit code of bad usage', async () => {
+    const { code, stdout, stderr } = await gfp();
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain('Usage: gfp ');
+  });
 
   it.each([[[]], [['bad-command']], [['run', '--bad-option']], [['bench', 'bad-bench']]])(
     'takes %j for bad usage',
     async (args) => {
-      const { code, stdout, stderr } = await gfp(...args);
+      const { code, stdout, stderr } = await gfpHere(...args);
       expect(code).toBe(2);
       expect(stdout).toBe('');
       expect(stderr).not.toBe('');

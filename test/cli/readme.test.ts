@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { Machine, PRESET_NAMES } from 'gfp';
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { gfp, node } from './support.js';
+import { gfp, gfpHere, node } from './support.js';
 
 const readme = readFileSync('README.md', 'utf8');
 
@@ -25,7 +25,7 @@ function firstColumn(heading: string): string[] {
 
 describe('the README', () => {
   it('lists the commands that there are', async () => {
-    const { stdout } = await gfp('--help');
+    const { stdout } = await gfpHere('--help');
     const commands = stdout.slice(stdout.indexOf('\nCommands:\n')).matchAll(/^ {2}(\w+)/gm);
     const names = [...commands].map(([, name]) => `gfp ${name}`).filter((name) => name !== 'gfp help');
     expect(firstColumn('command')).toEqual(names);
@@ -85,7 +85,7 @@ describe('the README', () => {
     const file = join(folder, 'machine.json');
     writeFileSync(file, text);
     const trace = 'test/fixtures/trace/http.ftrace';
-    const { code, stdout, stderr } = await gfp('replay', '--machine', file, trace);
+    const { code, stdout, stderr } = await gfpHere('replay', '--machine', file, trace);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain('2 nodes, 8 CPUs, 1,536 MiB of memory');
   });

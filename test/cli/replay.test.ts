@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sampleTraceFile } from '../../src/trace/sample-trace.js';
 import { type TraceReplay } from '../../src/trace/replay-result.js';
 import { allocLine, fixture, freeLine } from '../trace/support.js';
-import { gfp } from './support.js';
+import { gfp, gfpHere } from './support.js';
 
 let folder: string;
 beforeAll(() => {
@@ -31,7 +31,7 @@ interface Json {
 }
 
 async function json(...args: string[]): Promise<Json> {
-  const { code, stdout, stderr } = await gfp('replay', '--json', ...args);
+  const { code, stdout, stderr } = await gfpHere('replay', '--json', ...args);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return JSON.parse(stdout) as Json;
 }
@@ -53,7 +53,7 @@ describe('gfp replay', () => {
   });
 
   it('prints no colours when nobody can see them', async () => {
-    const { stdout } = await gfp('replay', '--machine', 'tiny', fixture('http.ftrace'));
+    const { stdout } = await gfpHere('replay', '--machine', 'tiny', fixture('http.ftrace'));
     expect(stdout).not.toContain('\u001b');
   });
 
@@ -102,7 +102,7 @@ describe('gfp replay', () => {
   it('counts allocations that do not fit, and is fine', async () => {
     const blocks = Array.from({ length: 16 }, (_, i) => allocLine(i & 1, (i + 1) * 1024, 10)).join('');
     const trace = write('large', blocks + freeLine(0, 1024, 10));
-    const { code, stdout } = await gfp('replay', '--machine', 'tiny', trace);
+    const { code, stdout } = await gfpHere('replay', '--machine', 'tiny', trace);
     expect(code).toBe(0);
     expect(stdout).toMatch(/explained: 1\d live blocks got no memory/);
     expect(stdout).toMatch(/^large: fine, 1\d page events replayed, 1\d allocations got nothing$/m);
@@ -111,7 +111,7 @@ describe('gfp replay', () => {
 
 describe('gfp replay with what cannot be replayed', () => {
   async function refused(...args: string[]): Promise<string> {
-    const { code, stdout, stderr } = await gfp('replay', ...args);
+    const { code, stdout, stderr } = await gfpHere('replay', ...args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     return stderr;
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { gfp } from './support.js';
+import { gfp, gfpHere } from './support.js';
 
 interface Json {
   readonly replay: { readonly fine: boolean; readonly trace: { readonly events: number } };
@@ -22,7 +22,7 @@ describe('gfp run', () => {
   });
 
   it('prints all of it as JSON', async () => {
-    const { code, stdout, stderr } = await gfp('run', '--json');
+    const { code, stdout, stderr } = await gfpHere('run', '--json');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const result = JSON.parse(stdout) as Json;
     expect(Object.keys(result).sort()).toEqual(

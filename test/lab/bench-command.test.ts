@@ -1,22 +1,5 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-
-const script = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function gfp(...args: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [script, ...args], (_, stdout, stderr) => {
-      resolve({ code: child.exitCode ?? -1, stdout, stderr });
-    });
-  });
-}
+import { gfp, gfpHere } from '../cli/support.js';
 
 function words(line: string): string[] {
   return line.trim().split(/\s+/);
@@ -49,7 +32,7 @@ it('prints a table', async () => {
 
 it('prints JSON', async () => {
   const args = ['--machine', 'tiny', '--workload', 'remote', '--orders', '0', '--repeats', '1', '--json'];
-  const { code, stdout } = await gfp('bench', 'pages', ...args);
+  const { code, stdout } = await gfpHere('bench', 'pages', ...args);
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({
     host: { node: process.version },
@@ -62,7 +45,7 @@ it('prints JSON', async () => {
 });
 
 it('explains itself, with an example', async () => {
-  const { code, stdout } = await gfp('bench', 'pages', '--help');
+  const { code, stdout } = await gfpHere('bench', 'pages', '--help');
   expect(code).toBe(0);
   expect(stdout).toMatch(/^Example: /);
   expect(stdout).toContain('gfp bench pages --');
@@ -82,7 +65,7 @@ it.each([
   [['--workload', 'remote', '--cpus', '1'], 'pairs'],
   [['--cpu', '1'], '--cpus'],
 ])('bad usage: %j', async (args, says) => {
-  const { code, stdout, stderr } = await gfp('bench', 'pages', ...args);
+  const { code, stdout, stderr } = await gfpHere('bench', 'pages', ...args);
   expect(code).toBe(2);
   expect(stderr).toContain(says);
   expect(stdout).toBe('');

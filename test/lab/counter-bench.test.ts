@@ -7,7 +7,7 @@ import { counterSvg } from '../../dist/src/lab/counter-bench-svg.js';
 import { counterChart, counterTable } from '../../dist/src/lab/counter-bench-table.js';
 import { COUNTER_KIND_NAMES } from '../../dist/src/lab/counter-kind.js';
 import { Machine } from '../../dist/src/machine/machine.js';
-import { gfp } from '../cli/support.js';
+import { gfp, gfpHere } from '../cli/support.js';
 
 const host = { cpuModel: 'A & B', cores: 2, node: 'v20', platform: 'linux x64' };
 
@@ -128,7 +128,7 @@ describe('gfp bench counters', () => {
     [['--repeats', 'x'], '--repeats x is wrong'],
     [['--machine', 'x86_64-numa2', '--cpus', '9'], 'has 4 CPUs online'],
   ])('refuses %j', async (options, message) => {
-    const { code, stderr } = await gfp('bench', 'counters', ...options);
+    const { code, stderr } = await gfpHere('bench', 'counters', ...options);
     expect(code).toBe(2);
     expect(stderr).toContain(message);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { gfp } from '../cli/support.js';
+import { gfp, gfpHere } from '../cli/support.js';
 
 /** What a demonstration must show: the numbers, not the words around them. */
 const SHOWN: Readonly<Record<string, readonly RegExp[]>> = {
@@ -27,7 +27,7 @@ const SHOWN: Readonly<Record<string, readonly RegExp[]>> = {
 
 describe('gfp demo', () => {
   it.each(Object.keys(SHOWN))('shows %s', async (name) => {
-    const { code, stdout, stderr } = await gfp('demo', name);
+    const { code, stdout, stderr } = await gfpHere('demo', name);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     for (const pattern of SHOWN[name]) expect(stdout).toMatch(pattern);
     expect(stdout).toMatch(/^as it has to be$/m);
@@ -44,7 +44,7 @@ describe('gfp demo', () => {
   });
 
   it('names the demonstrations that there are', async () => {
-    const { code, stdout, stderr } = await gfp('demo', 'irq');
+    const { code, stdout, stderr } = await gfpHere('demo', 'irq');
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     for (const name of Object.keys(SHOWN)) expect(stderr).toContain(name);
   });

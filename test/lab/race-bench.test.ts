@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { targetTable, type TargetRow } from '../../src/lab/target-table.js';
-import { gfp } from '../cli/support.js';
+import { gfp, gfpHere } from '../cli/support.js';
 
 const row: TargetRow = {
   name: 'accesses',
@@ -57,7 +57,7 @@ describe('gfp bench race', () => {
   });
 
   it('refuses a wrong number of samples', async () => {
-    const { code, stderr } = await gfp('bench', 'race', '--repeats', '0');
+    const { code, stderr } = await gfpHere('bench', 'race', '--repeats', '0');
     expect(code).toBe(2);
     expect(stderr).toContain('--repeats 0 is wrong');
   });

@@ -1,22 +1,5 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-
-const script = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function gfp(...args: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [script, ...args], (_, stdout, stderr) => {
-      resolve({ code: child.exitCode ?? -1, stdout, stderr });
-    });
-  });
-}
+import { gfp, gfpHere } from '../cli/support.js';
 
 it('prints what has happened, and the verdict last', async () => {
   const { code, stdout, stderr } = await gfp(
@@ -46,7 +29,7 @@ it('prints JSON', async () => {
     '--workload',
     'orders',
   ];
-  const { code, stdout } = await gfp('stress', ...args, '--json', '--debug');
+  const { code, stdout } = await gfpHere('stress', ...args, '--json', '--debug');
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({
     machine: { name: 'tiny', nodes: 1, cpus: 3 },
@@ -67,14 +50,14 @@ it.each([
   [['--fault', 'kill:1@5'], '--fault kill:1@5: the run ends after 5 seconds'],
   [['--machine', 'tinny'], "nearest is 'tiny'"],
 ])('refuses %j', async (args, message) => {
-  const { code, stdout, stderr } = await gfp('stress', '--machine', 'tiny', ...args);
+  const { code, stdout, stderr } = await gfpHere('stress', '--machine', 'tiny', ...args);
   expect(stderr).toContain(message);
   expect(stdout).toBe('');
   expect(code).toBe(2);
 });
 
 it('begins its help with an example', async () => {
-  const { code, stdout } = await gfp('stress', '--help');
+  const { code, stdout } = await gfpHere('stress', '--help');
   expect(code).toBe(0);
   expect(stdout).toMatch(/^Example: gfp stress /);
   for (const workload of ['mixed', 'fragment', 'remote-free', 'numa', 'orders'])

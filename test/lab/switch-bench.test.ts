@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TargetRow } from '../../src/lab/target-table.js';
-import { gfp } from '../cli/support.js';
+import { gfp, gfpHere } from '../cli/support.js';
 
 describe('gfp bench switch', () => {
   it('measures switches and an idle machine, as JSON', async () => {
@@ -35,7 +35,7 @@ describe('gfp bench switch', () => {
   });
 
   it('refuses a wrong number of samples', async () => {
-    const { code, stderr } = await gfp('bench', 'switch', '--repeats', '0');
+    const { code, stderr } = await gfpHere('bench', 'switch', '--repeats', '0');
     expect(code).toBe(2);
     expect(stderr).toContain('--repeats 0 is wrong');
   });
