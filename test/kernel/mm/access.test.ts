@@ -182,7 +182,7 @@ describe('an address that maps to nothing', () => {
       expect(access).toThrow(text);
     }
     expect(machine.platform.reports).toHaveLength(before + 24);
-    expect(machine.platform.reports.at(-1)).toMatch(/Call Trace:\n \[<access\.ts:\d+>\]/);
+    expect(machine.platform.reports.at(-1)).toMatch(/Call Trace:\n \[<access\.[jt]s:\d+>\]/);
     expect(readLog(k)).toContain(text);
   });
 
