@@ -98,9 +98,15 @@ export function twoNodes(mib = 32, changes: Partial<Hardware> = {}): Hardware {
   };
 }
 
-/** Boots a machine on this thread, with all CPUs online and idle. */
-export function bootInProcess(hardware: Hardware = twoNodes()): LoneMachine {
-  const image = MemoryImage.create(imageBytes(hardware));
+/**
+ * Boots a machine on this thread, with all CPUs online and idle.
+ *
+ * @param image all zero
+ */
+export function bootInProcess(
+  hardware: Hardware = twoNodes(),
+  image = MemoryImage.create(imageBytes(hardware)),
+): LoneMachine {
   writeFirmware(image, hardware);
   const platform = new LonePlatform(image.i32);
   const k = start_kernel(image, platform);

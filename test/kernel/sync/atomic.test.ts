@@ -67,7 +67,8 @@ test('adds unless the value is the forbidden one', () => {
 
 test('a memory barrier changes nothing', () => {
   const { cpus } = stillMachine();
-  const before = cpus[0].i32.slice();
+  const { i32 } = cpus[0];
+  const before = i32.slice();
   atomic.smp_mb(cpus[0]);
-  expect(cpus[0].i32.slice()).toEqual(before);
+  expect(before.findIndex((value, word) => value !== i32[word])).toBe(-1);
 });
