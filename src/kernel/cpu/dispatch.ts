@@ -49,7 +49,8 @@ function passCpu(k: Cpu, task: number): boolean {
   if (Atomics.load(i32, task + THREAD) !== thread)
     return Atomics.compareExchange(i32, area + OWNER, thread, k.platform.thread) !== thread;
   Atomics.store(i32, task + RUNNING, k.cpu + 1);
-  k.platform.notify(task + RUNNING, 1);
+  // All: besides its thread, those may wait for this word who want the task to leave a CPU.
+  k.platform.notify(task + RUNNING, Infinity);
   return true;
 }
 

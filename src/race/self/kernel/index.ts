@@ -1,5 +1,6 @@
 import type { FailureKind } from '../../engine/failure.js';
 import type { MachineScenario, Scenario } from '../../scenario.js';
+import { AFFINITY_PARTS } from './affinity.js';
 import { ATOMIC_PARTS } from './atomics.js';
 import { BUDDY_PARTS } from './buddy.js';
 import { CALL_PARTS } from './calls.js';
@@ -49,6 +50,7 @@ const PARTS: readonly KernelPart[] = [
   ...TASKLET_PARTS,
   ...TIMER_PARTS,
   ...TASK_PARTS,
+  ...AFFINITY_PARTS,
   ...WAIT_QUEUE_PARTS,
   ...COMPLETION_PARTS,
   ...MUTEX_PARTS,
