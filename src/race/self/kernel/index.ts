@@ -8,6 +8,7 @@ import { COMPLETION_PARTS } from './completion.js';
 import { DRAIN_PARTS } from './drain.js';
 import { INTERRUPT_PARTS } from './interrupts.js';
 import type { KernelPart } from './kernel-part.js';
+import { LEAVE_LINES_PARTS } from './leave-lines.js';
 import { MUTEX_PARTS } from './mutex.js';
 import { PAGE_LIST_PARTS } from './page-lists.js';
 import { PERCPU_PARTS } from './percpu.js';
@@ -55,6 +56,7 @@ const PARTS: readonly KernelPart[] = [
   ...COMPLETION_PARTS,
   ...MUTEX_PARTS,
   ...SEMAPHORE_PARTS,
+  ...LEAVE_LINES_PARTS,
 ];
 
 function checksOf(parts: readonly KernelPart[]): KernelCheck[] {
