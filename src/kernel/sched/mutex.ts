@@ -11,6 +11,7 @@ import { spin_unlock_irqrestore } from '../sync/spinlock.js';
 import { EINTR } from './signal.js';
 import { MAX_SCHEDULE_TIMEOUT } from './timeout.js';
 import {
+  checkLine,
   firstInLine,
   freeEntry,
   initLine,
@@ -182,8 +183,9 @@ function takeInLine(k: Cpu, mutex: number, task: number): boolean {
   return Atomics.compareExchange(k.i32, mutex + OWNER, WAITERS, task | WAITERS) === WAITERS;
 }
 
-/** The running task. */
+/** The running task, which may use the mutex. */
 function userOf(k: Cpu, mutex: number): number {
+  checkLine(k, mutex);
   if (in_interrupt(k)) BUG(k, `mutex used in an interrupt: ${k.nameOf(mutex)}`);
   const task = current(k);
   if (task === 0) BUG(k, `mutex used by the console, which is no task: ${k.nameOf(mutex)}`);

@@ -64,9 +64,14 @@ export function initLine(k: Cpu, line: number): void {
  * @throws KernelBug when it was not initialised
  */
 export function lockLine(k: Cpu, line: number): number {
+  checkLine(k, line);
+  return spin_lock_irqsave(k, line);
+}
+
+/** @throws KernelBug when a line was not initialised */
+export function checkLine(k: Cpu, line: number): void {
   // The first link is never 0 from then on, whatever others do to it just now.
   if (readOnce(k, line + TASK_LIST) === 0) BUG(k, `used before it was initialised: ${k.nameOf(line)}`);
-  return spin_lock_irqsave(k, line);
 }
 
 /**

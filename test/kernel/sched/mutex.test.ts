@@ -117,6 +117,12 @@ describe('misuse is a BUG:', () => {
     k.local_bh_enable();
   });
 
+  test('to use one that was not initialised', () => {
+    const other = m.words(MUTEX.words);
+    expect(() => m.k.mutex_lock(other)).toThrow('used before it was initialised');
+    expect(() => m.k.mutex_unlock(other)).toThrow('used before it was initialised');
+  });
+
   test('to let the console use it', () => {
     expect(() => m.k.as(m.cpus.length).mutex_trylock(mutex)).toThrow('mutex used by the console');
   });
