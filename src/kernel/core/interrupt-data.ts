@@ -110,6 +110,9 @@ export const KERNEL_IRQ = struct('irq', {
   clock_bell: word,
   /** 1 while the clock looks at no CPU before the first of the timers that it has seen. Atomics. */
   clock_asleep: word,
+  /** The load averages over 1, 5 and 15 minutes, and the jiffy in which their next sample is due. Atomics. */
+  avenrun: array(word, 3),
+  load_jiffy: word,
   softirq_vec: array(SOFTIRQ_ACTION, NR_SOFTIRQS),
   /** Device interrupts that no handler was registered for. Atomics. */
   irq_err_count: word,

@@ -144,6 +144,8 @@ const KERNEL_DATA = struct('kernel', {
   /** The last pid given, and the last slot. Atomics. */
   last_pid: word,
   last_task: word,
+  /** Tasks ever created, those of idle CPUs aside; wraps. Atomics. */
+  total_forks: word,
   /** Milliseconds of sleep after which a task counts as hung that cannot be interrupted. Constant after boot. */
   hung_task_ms: word,
   /** Class of the locks of all wait queues, and of what else tasks wait in line for. Constant after boot. */

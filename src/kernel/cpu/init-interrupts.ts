@@ -6,6 +6,7 @@ import { lock_class } from '../sync/lockdep.js';
 import { spin_lock_init } from '../sync/spinlock.js';
 import { irqDesc } from './irq.js';
 import { jiffies } from './jiffies.js';
+import { initLoadAverage } from './load-average.js';
 import { timerBase } from './timer-struct.js';
 
 /** Milliseconds without a poll after which a CPU is reported as locked up, unless the machine says otherwise. */
@@ -20,6 +21,7 @@ export const SOFTLOCKUP_MS = 10_000;
 export function init_interrupts(k: Cpu, hz: number, softlockupMs = SOFTLOCKUP_MS): void {
   k.i32[KERNEL.irq + KERNEL_IRQ.at.hz] = hz;
   k.i32[KERNEL.irq + KERNEL_IRQ.at.softlockup_ms] = softlockupMs;
+  initLoadAverage(k);
   spin_lock_init(k, KERNEL.irq + KERNEL_IRQ.at.irq_lock, lock_class(k, 'irq_lock'));
   const lineClass = lock_class(k, 'irq_desc->lock');
   for (let irq = 0; irq < NR_IRQS; irq++) spin_lock_init(k, irqDesc(irq), lineClass);

@@ -3,6 +3,7 @@ import { CPU_AREA } from '../core/cpu-area.js';
 import { CPU_IRQ, TIMER_BASE } from '../core/interrupt-data.js';
 import { balance } from './balance.js';
 import { jiffies, time_after } from './jiffies.js';
+import { calc_load } from './load-average.js';
 import { hasWaitingTasks } from './run-queue.js';
 import { set_need_resched } from './schedule.js';
 import { raise_softirq_irqoff, TIMER_SOFTIRQ } from './softirq.js';
@@ -16,6 +17,7 @@ const TICKS = CPU_AREA.at.irq + CPU_IRQ.at.tick_count;
  */
 export function handleTick(k: Cpu): void {
   k.i32[k.area + TICKS]++;
+  calc_load(k);
   if (hasWaitingTasks(k, k.area)) {
     balance(k);
     if (hasWaitingTasks(k, k.area)) set_need_resched(k);

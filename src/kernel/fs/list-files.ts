@@ -5,8 +5,10 @@ import { KERNEL } from '../core/kernel-data.js';
 export const FILES = [
   '/proc/buddyinfo',
   '/proc/interrupts',
+  '/proc/loadavg',
   '/proc/meminfo',
   '/proc/pagetypeinfo',
+  '/proc/stat',
   '/proc/sys/vm/lowmem_reserve_ratio',
   '/proc/sys/vm/min_free_kbytes',
   '/proc/sys/vm/numa_zonelist_order',

@@ -4,8 +4,10 @@ import { ENOENT, FileError } from './file-error.js';
 import { describeFiles, FILES, NODE_FILES, NODE_FOLDER } from './list-files.js';
 import { buddyinfo } from './proc/buddyinfo.js';
 import { interrupts } from './proc/interrupts.js';
+import { loadavg } from './proc/loadavg.js';
 import { meminfo } from './proc/meminfo.js';
 import { pagetypeinfo } from './proc/pagetypeinfo.js';
+import { stat } from './proc/stat.js';
 import { vmstat } from './proc/vmstat.js';
 import { zoneinfo } from './proc/zoneinfo.js';
 import { unusableIndex } from './sys/extfrag.js';
@@ -44,10 +46,14 @@ function readGlobalFile(k: Cpu, file: (typeof FILES)[number]): string {
       return buddyinfo(k);
     case '/proc/interrupts':
       return interrupts(k);
+    case '/proc/loadavg':
+      return loadavg(k);
     case '/proc/meminfo':
       return meminfo(k);
     case '/proc/pagetypeinfo':
       return pagetypeinfo(k);
+    case '/proc/stat':
+      return stat(k);
     case '/proc/sys/vm/lowmem_reserve_ratio':
       return lowmemReserveRatio(k);
     case '/proc/sys/vm/min_free_kbytes':

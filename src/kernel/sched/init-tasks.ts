@@ -60,6 +60,7 @@ export function initTask(
 ): void {
   const { i32 } = k;
   const { at } = TASK;
+  if (kind !== TASK_KIND_IDLE) Atomics.add(i32, KERNEL.total_forks, 1);
   Atomics.store(i32, task + at.on_rq, 0);
   Atomics.store(i32, task + at.running, 0);
   Atomics.store(i32, task + at.thread, 0);

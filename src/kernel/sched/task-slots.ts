@@ -69,6 +69,13 @@ export function isUsed(k: Cpu, slot: number): boolean {
   return slot < firstThreadSlot(k) || Atomics.load(k.i32, taskAt(k, slot) + USAGE) !== 0;
 }
 
+/** How many tasks there are, those of idle CPUs aside. Any thread; the answer may be old when it arrives. */
+export function nr_threads(k: Cpu): number {
+  let count = 0;
+  for (let slot = k.i32[KERNEL.nr_cpus]; slot < k.i32[KERNEL.nr_tasks]; slot++) if (isUsed(k, slot)) count++;
+  return count;
+}
+
 /** Keeps a task's slot from being used again until {@link put_task_struct}. The task lives, or has a reference. Any context. */
 export function get_task_struct(k: Cpu, task: number): void {
   Atomics.add(k.i32, task + USAGE, 1);
