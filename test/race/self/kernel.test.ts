@@ -8,13 +8,14 @@ import { audit } from '../../../src/kernel/debug/audit.js';
 import { loadHardware } from '../../../src/machine/config-load.js';
 import { SCENARIO_MODULE, type MachineScenario } from '../../../src/race/scenario.js';
 import type { Kernel } from '../../../src/kernel/kernel.js';
+import { AFFINITY_PARTS } from '../../../src/race/self/kernel/affinity.js';
 import { KERNEL_CHECKS } from '../../../src/race/self/kernel/index.js';
 import { TASK_PARTS } from '../../../src/race/self/kernel/tasks.js';
 import { bootInProcess, type LoneMachine } from '../../support/boot-in-process.js';
 
 const right = KERNEL_CHECKS.filter((check) => check.expect === 'pass');
 /** Where tasks share CPUs, one thread alone gets nowhere: it has nobody to hand its CPU over to. */
-const sharing = new Set(TASK_PARTS.map((part) => part.right.name));
+const sharing = new Set([...TASK_PARTS, ...AFFINITY_PARTS].map((part) => part.right.name));
 const alone = right.filter(({ name }) => !sharing.has(name));
 const mutants = KERNEL_CHECKS.filter((check) => check.expect !== 'pass');
 
