@@ -56,8 +56,8 @@ const sentAway = kernelPart(
       patches: [
         {
           file: 'kernel/sched/affinity',
-          find: '    raiseInterrupt(k, cpu, IRQ_RESCHEDULE);\n',
-          replace: '',
+          find: 'raiseInterrupt(k, cpu, IRQ_RESCHEDULE);',
+          replace: 'void 0;',
         },
       ],
     },
