@@ -113,7 +113,7 @@ describe.each(CONTEXTS)('%s', (_, enter, text) => {
     const found = reports.filter(isReport);
     expect(found).toHaveLength(1);
     expect(found[0]).toMatch(text);
-    expect(found[0]).toMatch(new RegExp(`invalid context at ${file}\\.ts:\\d+\n`));
+    expect(found[0]).toMatch(new RegExp(`invalid context at ${file}\\.[jt]s:\\d+\n`));
   });
 });
 
