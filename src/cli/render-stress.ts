@@ -1,6 +1,6 @@
 import type { StressFault } from '../lab/stress-fault.js';
 import { formatFault } from '../lab/stress-fault.js';
-import type { StressFailureResult, StressResult } from '../lab/stress-result.js';
+import type { FaultResult, StressFailureResult, StressPanic, StressResult } from '../lab/stress-result.js';
 import { verdict } from './output.js';
 import { auditText } from './render-audit.js';
 import { amount, count, rate } from './render-number.js';
@@ -20,9 +20,9 @@ export function stressText(result: StressResult): string {
     orderTable(result),
     '',
     ...numaLines(result),
-    ...faultLines(result),
+    ...result.faults.map(faultLine),
     ...inFlightLines(result),
-    ...noticeLines(result),
+    ...noticeLines(result.notices),
     ...pageLines(result),
     result.audit === undefined ? 'audit   none: the machine has stopped' : auditText(result.audit),
   ].join('\n');
@@ -83,7 +83,7 @@ function fraction(value: number): string {
 }
 
 /** Columns, the first one to the left, the others to the right. */
-function table(rows: readonly (readonly string[])[]): string {
+export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows
     .map((row) =>
@@ -107,11 +107,10 @@ function numaLines({ numa }: StressResult): string[] {
   return [`NUMA    ${text}, local ${count(local)}, other ${count(other)}`];
 }
 
-function faultLines({ faults }: StressResult): string[] {
-  return faults.map(({ fault, outcome, detail, milliseconds }) => {
-    const time = outcome === 'too late' ? '' : ` (${milliseconds.toFixed(0)} ms)`;
-    return `fault   ${formatFault(fault)}: ${outcome}${time}, ${detail}`;
-  });
+/** What became of a fault. */
+export function faultLine({ fault, outcome, detail, milliseconds }: FaultResult): string {
+  const time = outcome === 'too late' ? '' : ` (${milliseconds.toFixed(0)} ms)`;
+  return `fault   ${formatFault(fault)}: ${outcome}${time}, ${detail}`;
 }
 
 function inFlightLines({ inFlight, pages }: StressResult): string[] {
@@ -121,7 +120,8 @@ function inFlightLines({ inFlight, pages }: StressResult): string[] {
   return [`lost    ${amount(missing, 'page')} on the way when a CPU died (${blocks})`];
 }
 
-function noticeLines({ notices }: StressResult): string[] {
+/** Reports that are no failure, each once. */
+export function noticeLines(notices: readonly string[]): string[] {
   const kinds = new Map<string, number>();
   for (const notice of notices) kinds.set(notice, (kinds.get(notice) ?? 0) + 1);
   return [...kinds].map(([notice, times]) => `notice  ${notice}${times > 1 ? ` (${times} times)` : ''}`);
@@ -149,8 +149,16 @@ export function failureText(failure: StressFailureResult): string {
   ].join('\n\n');
 }
 
+/** What the verdict of a run of any workload is made of. */
+export interface Ended {
+  readonly verdict: StressResult['verdict'];
+  readonly workload: string;
+  readonly panic: StressPanic | undefined;
+  readonly failure: { readonly kind: string; readonly message: string } | undefined;
+}
+
 /** The last line. */
-export function stressVerdict({ verdict: outcome, panic, failure, workload }: StressResult): string {
+export function stressVerdict({ verdict: outcome, panic, failure, workload }: Ended): string {
   switch (outcome) {
     case 'passed':
       return verdict(true, `stress ${workload}: passed`);
@@ -176,17 +184,18 @@ export interface StressCommand {
   readonly seconds: number;
   readonly seed: number;
   readonly workload: string;
+  readonly tasks: number | undefined;
   readonly faults: readonly StressFault[];
   readonly debug: boolean;
 }
 
 export function stressCommandLine(command: StressCommand): string {
-  const { machine, cpus, nodes, seconds, seed, workload, faults, debug } = command;
+  const { machine, cpus, nodes, seconds, seed, workload, tasks, faults, debug } = command;
   return [
     `gfp stress --machine ${/^[\w./-]+$/.test(machine) ? machine : `'${machine}'`}`,
     ...(cpus === undefined ? [] : [`--cpus ${cpus}`]),
     ...(nodes === undefined ? [] : [`--nodes ${nodes}`]),
-    `--workload ${workload} --seconds ${seconds} --seed ${seed}`,
+    `--workload ${workload}${tasks === undefined ? '' : ` --tasks ${tasks}`} --seconds ${seconds} --seed ${seed}`,
     ...faults.map((fault) => `--fault ${formatFault(fault)}`),
     ...(debug ? ['--debug'] : []),
   ].join(' ');

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { locksLost } from '../kernel/hotplug.js';
 import { CpuDiedError, CpuError, MachinePanicError } from '../machine/machine-errors.js';
 import type { Machine } from '../machine/machine.js';
-import type { StressControl } from './stress-control.js';
+import { RUN, type StressControl } from './stress-control.js';
+import type { FaultyRun } from './stress-faults.js';
 import type { StressTask } from './stress-cpu.js';
 import type { FlyingBlock } from './stress-table.js';
 import { StressTable } from './stress-table.js';
@@ -34,7 +35,7 @@ interface CpuState {
 }
 
 /** The CPUs of a stress run, as its host sees them. */
-export class StressCpus {
+export class StressCpus implements FaultyRun {
   readonly #machine: Machine;
   readonly #control: StressControl;
   readonly #task: Omit<StressTask, 'life'>;
@@ -105,6 +106,10 @@ export class StressCpus {
         this.#runs.delete(run);
       });
     this.#runs.add(run);
+  }
+
+  runs(): boolean {
+    return this.#control.stopState() === RUN;
   }
 
   /** Kills a CPU: its death is no failure. Resolves when the machine has dealt with it. */

@@ -1,5 +1,5 @@
-/** Something that happens to a CPU during a stress run. */
-export type StressFault = KillFault | OfflineFault;
+/** Something that happens to a CPU or a task during a stress run. */
+export type StressFault = KillFault | OfflineFault | KillTaskFault;
 
 /** The CPU's thread ends wherever it is; a second later the CPU comes back with a new one. */
 export interface KillFault {
@@ -18,10 +18,19 @@ export interface OfflineFault {
   readonly back?: number;
 }
 
-/** How a fault is written, for messages. */
-export const FAULT_SYNTAX = 'kill:CPU@SECONDS or offline:CPU@SECONDS[+SECONDS until it is back]';
+/** The thread of a task ends wherever it is. Of the workload `tasks`. */
+export interface KillTaskFault {
+  readonly kind: 'kill-task';
+  /** From 0 to the number of tasks - 1. */
+  readonly task: number;
+  readonly at: number;
+}
 
-const FAULT = /^(kill|offline):(\d+)@(\d+(?:\.\d+)?)(?:\+(\d+(?:\.\d+)?))?$/;
+/** How a fault is written, for messages. */
+export const FAULT_SYNTAX =
+  'kill:CPU@SECONDS or offline:CPU@SECONDS[+SECONDS until it is back] or kill-task:TASK@SECONDS';
+
+const FAULT = /^(kill|offline|kill-task):(\d+)@(\d+(?:\.\d+)?)(?:\+(\d+(?:\.\d+)?))?$/;
 
 /**
  * Reads a fault as it is written on a command line: `kill:1@2.5`, `offline:3@1+0.5`.
@@ -32,6 +41,11 @@ export function parseFault(text: string): StressFault {
   const match = FAULT.exec(text);
   if (match === null) throw new RangeError(`fault '${text}': must be ${FAULT_SYNTAX}`);
   const [, kind, cpu, at, back] = match as unknown as [string, string, string, string, string | undefined];
+  if (kind === 'kill-task') {
+    if (back !== undefined)
+      throw new RangeError(`fault '${text}': a killed task is gone; leave out +${back}`);
+    return { kind, task: Number(cpu), at: Number(at) };
+  }
   if (kind === 'kill') {
     if (back !== undefined) {
       throw new RangeError(
@@ -47,5 +61,5 @@ export function parseFault(text: string): StressFault {
 /** The text that {@link parseFault} reads. */
 export function formatFault(fault: StressFault): string {
   const back = fault.kind === 'offline' && fault.back !== undefined ? `+${fault.back}` : '';
-  return `${fault.kind}:${fault.cpu}@${fault.at}${back}`;
+  return `${fault.kind}:${fault.kind === 'kill-task' ? fault.task : fault.cpu}@${fault.at}${back}`;
 }

@@ -2,10 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MachineStateError } from '../machine/machine-errors.js';
 import type { Machine } from '../machine/machine.js';
-import type { StressControl } from './stress-control.js';
-import { RUN } from './stress-control.js';
-import type { StressCpus } from './stress-cpus.js';
-import type { KillFault, OfflineFault, StressFault } from './stress-fault.js';
+import type { KillFault, KillTaskFault, OfflineFault, StressFault } from './stress-fault.js';
 import type { Kill } from './stress-reports.js';
 import type { FaultResult } from './stress-result.js';
 import type { FlyingBlock } from './stress-table.js';
@@ -13,15 +10,39 @@ import type { FlyingBlock } from './stress-table.js';
 /** A killed CPU comes back after this time. Milliseconds. */
 const REVIVAL_MS = 1000;
 
+/** The run to whose machine something is done: what it does itself about that. */
+export interface FaultyRun {
+  /** Whether it goes on. */
+  runs(): boolean;
+  /** Kills a CPU. Resolves when the machine has dealt with it. */
+  kill(cpu: number): Promise<void>;
+  /** A CPU that was killed held no lock: what was lost with it. */
+  abandon(cpu: number): FlyingBlock[];
+  /** A CPU that was killed is back. */
+  start(cpu: number): void;
+  /** A CPU was unplugged or plugged in. */
+  setUnplugged(cpu: number, unplugged: boolean): void;
+}
+
+/** The tasks of a run, which can be killed. */
+export interface FaultyTasks {
+  /** The name of a task; undefined when it has none or it has ended. */
+  nameOf(task: number): string | undefined;
+  /** Kills a task. Resolves when the machine has dealt with it. */
+  kill(task: number): Promise<void>;
+  /** A task that was killed held no lock: what was lost with it, in words. */
+  mourn(task: number): Promise<string>;
+}
+
 /** Does to a machine what the user of a stress run wants done to it. */
 export class StressFaults {
   readonly #machine: Machine;
-  readonly #control: StressControl;
-  readonly #cpus: StressCpus;
+  readonly #run: FaultyRun;
+  readonly #tasks: FaultyTasks | undefined;
   readonly #faults: readonly StressFault[];
   readonly #onError: (cpu: number, error: unknown) => void;
   readonly #results = new Map<StressFault, FaultResult>();
-  readonly #kills: { cpu: number; start: number; milliseconds: number }[] = [];
+  readonly #kills: { victim: string; start: number; milliseconds: number }[] = [];
   readonly #under: Promise<void>[] = [];
   readonly #over = new AbortController();
   /** Blocks that were on their way when a CPU died. */
@@ -30,17 +51,17 @@ export class StressFaults {
   /** @param onError called when the machine fails at a fault */
   constructor(
     machine: Machine,
-    control: StressControl,
-    cpus: StressCpus,
+    run: FaultyRun,
     faults: readonly StressFault[],
     onError: (cpu: number, error: unknown) => void,
+    tasks?: FaultyTasks,
   ) {
     this.#onError = onError;
     // Every fault waits for it.
     setMaxListeners(0, this.#over.signal);
     this.#machine = machine;
-    this.#control = control;
-    this.#cpus = cpus;
+    this.#run = run;
+    this.#tasks = tasks;
     this.#faults = faults;
   }
 
@@ -70,8 +91,8 @@ export class StressFaults {
   /** The kills so far; one that is under way counts with the time that it has taken until now. */
   kills(): Kill[] {
     const now = performance.now();
-    return this.#kills.map(({ cpu, start, milliseconds }) => ({
-      cpu,
+    return this.#kills.map(({ victim, start, milliseconds }) => ({
+      victim,
       milliseconds: milliseconds < 0 ? now - start : milliseconds,
     }));
   }
@@ -81,29 +102,53 @@ export class StressFaults {
     if (this.#isOver()) return;
     const start = performance.now();
     try {
-      if (fault.kind === 'kill') await this.#kill(fault, start);
+      if (fault.kind === 'kill') await this.#killCpu(fault, start);
+      else if (fault.kind === 'kill-task') await this.#killTask(fault, start);
       else await this.#unplug(fault, start);
     } catch (error) {
       const outcome = this.#machine.panicked ? 'panicked' : 'refused';
       const detail = error instanceof Error ? error.message : String(error);
-      if (outcome === 'refused' && !(error instanceof MachineStateError)) this.#onError(fault.cpu, error);
+      if (outcome === 'refused' && !(error instanceof MachineStateError)) {
+        this.#onError(fault.kind === 'kill-task' ? -1 : fault.cpu, error);
+      }
       this.#results.set(fault, { fault, outcome, detail, milliseconds: performance.now() - start });
     }
   }
 
-  async #kill(fault: KillFault, start: number): Promise<void> {
-    const { cpu } = fault;
-    if (!this.#machine.onlineCpus().includes(cpu)) throw new MachineStateError(`CPU ${cpu} is not online`);
-    const kill = { cpu, start, milliseconds: -1 };
+  /** Kills somebody; whether the machine lives on. */
+  async #kill(
+    fault: StressFault,
+    victim: string,
+    start: number,
+    action: () => Promise<void>,
+  ): Promise<boolean> {
+    const kill = { victim, start, milliseconds: -1 };
     this.#kills.push(kill);
-    await this.#cpus.kill(cpu);
+    await action();
     const milliseconds = performance.now() - start;
     kill.milliseconds = milliseconds;
-    if (this.#machine.panicked) {
-      this.#results.set(fault, { fault, outcome: 'panicked', detail: 'it held a lock', milliseconds });
-      return;
-    }
-    const flying = this.#cpus.abandon(cpu);
+    if (!this.#machine.panicked) return true;
+    this.#results.set(fault, { fault, outcome: 'panicked', detail: 'it held a lock', milliseconds });
+    return false;
+  }
+
+  async #killTask(fault: KillTaskFault, start: number): Promise<void> {
+    const tasks = this.#tasks;
+    const name = tasks?.nameOf(fault.task);
+    if (tasks === undefined || name === undefined)
+      throw new MachineStateError(`there is no task ${fault.task}`);
+    if (!(await this.#kill(fault, name, start, () => tasks.kill(fault.task)))) return;
+    const milliseconds = performance.now() - start;
+    const detail = await tasks.mourn(fault.task);
+    this.#results.set(fault, { fault, outcome: 'done', detail, milliseconds });
+  }
+
+  async #killCpu(fault: KillFault, start: number): Promise<void> {
+    const { cpu } = fault;
+    if (!this.#machine.onlineCpus().includes(cpu)) throw new MachineStateError(`CPU ${cpu} is not online`);
+    if (!(await this.#kill(fault, `CPU#${cpu}`, start, () => this.#run.kill(cpu)))) return;
+    const milliseconds = performance.now() - start;
+    const flying = this.#run.abandon(cpu);
     this.inFlight.push(...flying);
     const lost = flying.map(({ doing, order }) => `, was ${doing} a block of order ${order}`).join('');
     const done = { fault, outcome: 'done', milliseconds } as const;
@@ -111,24 +156,24 @@ export class StressFaults {
     await this.#pause(REVIVAL_MS);
     await this.#machine.cpu(cpu).online();
     if (this.#isOver()) return;
-    this.#cpus.start(cpu);
+    this.#run.start(cpu);
     this.#results.set(fault, { ...done, detail: `held no lock${lost}; back again` });
   }
 
   async #unplug(fault: OfflineFault, start: number): Promise<void> {
     const { cpu, back } = fault;
     await this.#machine.cpu(cpu).offline();
-    this.#cpus.setUnplugged(cpu, true);
+    this.#run.setUnplugged(cpu, true);
     const milliseconds = performance.now() - start;
     await this.#pause(back === undefined ? Infinity : back * 1000);
     await this.#machine.cpu(cpu).online();
-    this.#cpus.setUnplugged(cpu, false);
+    this.#run.setUnplugged(cpu, false);
     const detail = this.#isOver() ? 'back at the end' : `back after ${back} s`;
     this.#results.set(fault, { fault, outcome: 'done', detail, milliseconds });
   }
 
   #isOver(): boolean {
-    return this.#over.signal.aborted || this.#control.stopState() !== RUN || this.#machine.panicked;
+    return this.#over.signal.aborted || !this.#run.runs() || this.#machine.panicked;
   }
 
   /** Waits, but not beyond the end of the run. */

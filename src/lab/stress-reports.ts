@@ -1,13 +1,14 @@
 /** A kill that a run has done. */
 export interface Kill {
-  readonly cpu: number;
+  /** As the kernel calls it: `CPU#1`, `task stress/3:12`. */
+  readonly victim: string;
   /** Until the machine had dealt with it. */
   readonly milliseconds: number;
 }
 
-/** Reports of the kernel that a stress run expects: a CPU's death, and locks that are waited for on a busy host. */
+/** Reports of the kernel that a stress run expects: a death, and locks that are waited for on a busy host. */
 const NOTICES = [
-  /^CPU#\d+: its thread died/,
+  /^(CPU#\d+|task .*): its thread died/,
   /^BUG: spinlock lockup/,
   /^BUG: lock held too long/,
   /^CPU#\d+ has not answered an inter-processor interrupt/,
@@ -26,8 +27,8 @@ export function reportTitle(text: string): string {
   return first.startsWith('---') ? (lines[1] ?? first) : first;
 }
 
-/** The kill behind a panic: it names the CPU, and the lock that died with it. */
+/** The kill behind a panic: it names who died, and the lock that died, too. */
 export function panicByKill(message: string, kills: readonly Kill[]): Kill | undefined {
-  const match = /CPU#(\d+): its thread died .* and held /.exec(message);
-  return match === null ? undefined : kills.findLast(({ cpu }) => cpu === Number(match[1]));
+  const match = /(CPU#\d+|task .*): its thread died .* and held /.exec(message);
+  return match === null ? undefined : kills.findLast(({ victim }) => victim === match[1]);
 }

@@ -45,7 +45,11 @@ interface Baseline {
  * @throws RangeError when a fault names a CPU that the machine has not
  */
 export async function runStress(machine: Machine, options: StressOptions): Promise<StressResult> {
-  for (const { cpu } of options.faults ?? []) machine.cpu(cpu);
+  for (const fault of options.faults ?? []) {
+    if (fault.kind === 'kill-task')
+      throw new RangeError('only the workload tasks has tasks that can be killed');
+    machine.cpu(fault.cpu);
+  }
   return await new StressRun(machine, options).run();
 }
 
@@ -71,15 +75,9 @@ class StressRun {
     this.#cpus = new StressCpus(machine, this.#control, task, (problem) => {
       this.#problem(problem);
     });
-    this.#faults = new StressFaults(
-      machine,
-      this.#control,
-      this.#cpus,
-      options.faults ?? [],
-      (cpu, error) => {
-        this.#problem(problemOf(cpu, error));
-      },
-    );
+    this.#faults = new StressFaults(machine, this.#cpus, options.faults ?? [], (cpu, error) => {
+      this.#problem(problemOf(cpu, error));
+    });
   }
 
   async run(): Promise<StressResult> {
@@ -179,7 +177,7 @@ class StressRun {
       this.#fail('panic', -1, message, report);
     } else if (kill.milliseconds > PANIC_LIMIT_MS) {
       const late = `${message}, ${Math.round(kill.milliseconds)} ms after the kill`;
-      this.#fail('panic', kill.cpu, `${late}: the limit is ${PANIC_LIMIT_MS} ms`, report);
+      this.#fail('panic', -1, `${late}: the limit is ${PANIC_LIMIT_MS} ms`, report);
     } else {
       this.#panic = { message, report, milliseconds: kill.milliseconds };
       this.#hurry();

@@ -16,6 +16,22 @@ it('prints what has happened, and the verdict last', async () => {
   expect(stdout.trimEnd().split('\n').at(-1)).toBe('stress mixed: passed');
 });
 
+it('prints the counters of tasks', async () => {
+  const args = ['--machine', 'tiny', '--workload', 'tasks', '--tasks', '6', '--seconds', '1', '--seed', '3'];
+  const { code, stdout, stderr } = await gfp('stress', ...args, '--fault', 'offline:0@0.1+0.1');
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^operation +count +mutex +semaphore +baton/m);
+  expect(stdout).toMatch(/^[\d,]+ operations of 6 tasks in \d/m);
+  const counters = [...stdout.matchAll(/^(get_cpu_var|percpu_counter|mutex|semaphore) +(\S+) +(\S+)$/gm)];
+  expect(counters.map(([, name]) => name)).toEqual(['get_cpu_var', 'percpu_counter', 'mutex', 'semaphore']);
+  for (const [, , wanted, counted] of counters) expect(counted).toBe(wanted);
+  expect(stdout).toMatch(/^interrupts [\d,]+ raised, [\d,]+ served/m);
+  expect(stdout).toMatch(/^fault {3}offline:0@0.1\+0.1: /m);
+  expect(stdout).toMatch(/^audit {3}no violation/m);
+  expect(stdout.trimEnd().split('\n').at(-1)).toBe('stress tasks: passed');
+});
+
 it('prints JSON', async () => {
   const args = [
     '--machine',
@@ -39,7 +55,7 @@ it('prints JSON', async () => {
 });
 
 it.each([
-  [['--workload', 'heavy'], 'It must be one of mixed, fragment, remote-free, numa, orders.'],
+  [['--workload', 'heavy'], 'It must be one of mixed, fragment, remote-free, numa, orders, tasks.'],
   [['--cpus', '0'], 'It must be a whole number from 1 to 256.'],
   [['--nodes', '65'], 'It must be a whole number from 1 to 64.'],
   [['--nodes', '9'], 'a node needs 4 MiB'],
@@ -48,6 +64,13 @@ it.each([
   [['--fault', 'kill:1'], 'must be kill:CPU@SECONDS or offline:CPU@SECONDS'],
   [['--fault', 'kill:2@1'], '--fault kill:2@1: this machine has CPUs 0 to 1'],
   [['--fault', 'kill:1@5'], '--fault kill:1@5: the run ends after 5 seconds'],
+  [['--tasks', '4'], '--tasks 4: the workload mixed has no tasks, but --workload tasks has'],
+  [['--workload', 'tasks', '--tasks', '121'], 'It must be a whole number from 1 to 120.'],
+  [['--fault', 'kill-task:1@1'], '--fault kill-task:1@1: only the workload tasks has tasks'],
+  [
+    ['--workload', 'tasks', '--tasks', '4', '--fault', 'kill-task:4@1'],
+    '--fault kill-task:4@1: this run has tasks 0 to 3',
+  ],
   [['--machine', 'tinny'], "nearest is 'tiny'"],
 ])('refuses %j', async (args, message) => {
   const { code, stdout, stderr } = await gfpHere('stress', '--machine', 'tiny', ...args);
@@ -60,6 +83,6 @@ it('begins its help with an example', async () => {
   const { code, stdout } = await gfpHere('stress', '--help');
   expect(code).toBe(0);
   expect(stdout).toMatch(/^Example: gfp stress /);
-  for (const workload of ['mixed', 'fragment', 'remote-free', 'numa', 'orders'])
+  for (const workload of ['mixed', 'fragment', 'remote-free', 'numa', 'orders', 'tasks'])
     expect(stdout).toContain(workload);
 });

@@ -70,13 +70,17 @@ describe('the canary', () => {
 });
 
 describe('faults in text form', () => {
-  it.each(['kill:1@2.5', 'offline:0@1', 'offline:12@0.25+3'])('reads and writes %s', (text) => {
-    expect(formatFault(parseFault(text))).toBe(text);
-  });
+  it.each(['kill:1@2.5', 'offline:0@1', 'offline:12@0.25+3', 'kill-task:63@0.5'])(
+    'reads and writes %s',
+    (text) => {
+      expect(formatFault(parseFault(text))).toBe(text);
+    },
+  );
 
   it('knows the parts', () => {
     expect(parseFault('offline:3@1+0.5')).toEqual({ kind: 'offline', cpu: 3, at: 1, back: 0.5 });
     expect(parseFault('kill:3@1')).toEqual({ kind: 'kill', cpu: 3, at: 1 });
+    expect(parseFault('kill-task:3@1')).toEqual({ kind: 'kill-task', task: 3, at: 1 });
   });
 
   it.each([
@@ -91,12 +95,13 @@ describe('faults in text form', () => {
     'kill:1@1e3',
   ])('says what would be right instead of %j', (text) => {
     expect(() => parseFault(text)).toThrow(
-      `fault '${text}': must be kill:CPU@SECONDS or offline:CPU@SECONDS[+SECONDS until it is back]`,
+      `fault '${text}': must be kill:CPU@SECONDS or offline:CPU@SECONDS[+SECONDS until it is back] or kill-task:TASK@SECONDS`,
     );
   });
 
   it('lets killed CPUs come back by themselves', () => {
     expect(() => parseFault('kill:1@2+3')).toThrow('comes back by itself after 1 second; leave out +3');
+    expect(() => parseFault('kill-task:1@2+3')).toThrow('a killed task is gone; leave out +3');
   });
 });
 
@@ -136,6 +141,7 @@ describe('reports', () => {
   it('of a death or a long wait are no failures', () => {
     expect(isNotice(report('CPU#3: its thread died (worker exited), locks held: none'))).toBe(true);
     expect(isNotice(report('BUG: spinlock lockup on CPU#1, lock: zone, owner: CPU#0, 1200 ms'))).toBe(true);
+    expect(isNotice(report('task stress/3:12: its thread died (worker exited)'))).toBe(true);
     expect(isNotice(report("Bad page state in process 'swapper/0'"))).toBe(false);
     expect(isNotice(report('kernel BUG: spinlock recursion on CPU#1'))).toBe(false);
   });
@@ -144,10 +150,12 @@ describe('reports', () => {
     const message =
       'Kernel panic - not syncing: CPU#2: its thread died (worker exited) and held node 0, lock';
     const kills = [
-      { cpu: 1, milliseconds: 4 },
-      { cpu: 2, milliseconds: 5 },
+      { victim: 'CPU#1', milliseconds: 4 },
+      { victim: 'CPU#2', milliseconds: 5 },
+      { victim: 'task stress/3:12', milliseconds: 6 },
     ];
-    expect(panicByKill(message, kills)).toEqual({ cpu: 2, milliseconds: 5 });
+    expect(panicByKill(message, kills)).toEqual(kills[1]);
+    expect(panicByKill(message.replace('CPU#2', 'task stress/3:12'), kills)).toEqual(kills[2]);
     expect(panicByKill(message, kills.slice(0, 1))).toBeUndefined();
     expect(panicByKill('Kernel panic - not syncing: out of memory', kills)).toBeUndefined();
   });

@@ -1,0 +1,53 @@
+import type { TaskStressFailureResult, TaskStressResult } from '../lab/task-stress-result.js';
+import { auditText } from './render-audit.js';
+import { count, rate } from './render-number.js';
+import { faultLine, noticeLines, table } from './render-stress.js';
+
+/** What a stress run of tasks has found, without the verdict. */
+export function taskStressText(result: TaskStressResult): string {
+  const { elapsedSeconds, operationsPerSecond, operations, total, switches, interrupts, unplugged } = result;
+  const { tasks, pages, audit, faults, notices } = result;
+  return [
+    table([
+      ['operation', ...Object.keys(operations)],
+      ['times', ...Object.values(operations).map(count)],
+    ]),
+    '',
+    `${count(total)} operations of ${tasks} tasks in ${elapsedSeconds.toFixed(1)} s, ${rate(operationsPerSecond)}`,
+    '',
+    counterTable(result),
+    '',
+    `switches   ${count(switches.voluntary)} voluntary, ${count(switches.involuntary)} involuntary, ` +
+      `${count(switches.moves)} to another CPU`,
+    `interrupts ${count(interrupts.raised)} raised, ${count(interrupts.served)} served: those raised meanwhile are one`,
+    `unplugged  ${count(unplugged.done)} times a CPU` +
+      (unplugged.refused === 0 ? '' : `, ${count(unplugged.refused)} times refused`),
+    ...faults.map(faultLine),
+    ...noticeLines(notices),
+    ...(pages === undefined
+      ? []
+      : [`pages   ${count(pages.before)} free before, ${count(pages.after)} after`]),
+    audit === undefined ? 'audit   none: the machine has stopped' : auditText(audit),
+  ].join('\n');
+}
+
+function counterTable({ counters }: TaskStressResult): string {
+  if (counters.length === 0) return 'counters: not read';
+  return table([
+    ['counted under', 'wanted', 'counted'],
+    ...counters.map(({ name, least, most, counted }) => [
+      name,
+      least === most ? count(least) : `${count(least)} to ${count(most)}`,
+      count(counted),
+    ]),
+  ]);
+}
+
+/** What went wrong, with all that helps to understand it. */
+export function taskFailureText({ kind, message, report, tasks }: TaskStressFailureResult): string {
+  return [
+    `${kind}: ${message}`,
+    ...(report === undefined ? [] : [report]),
+    `tasks:\n${tasks.map((line) => `  ${line}`).join('\n')}`,
+  ].join('\n\n');
+}
