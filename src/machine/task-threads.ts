@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Piscina } from 'piscina';
 import { task_comm, task_pid, writeAllowed } from '../kernel/core/tasks.js';
 import { TASK } from '../kernel/core/task-struct.js';
@@ -132,6 +133,8 @@ export class TaskThreads {
   async kill(task: number): Promise<void> {
     const thread = this.#threads.get(task);
     if (thread === undefined) return;
+    // One that has just started tells soon which Node thread it is.
+    while (thread.threadId === undefined && this.#threads.get(task) === thread) await sleep(1);
     await this.#pool.threads.find((worker) => worker.threadId === thread.threadId)?.terminate();
     await thread.ended.catch(() => undefined);
   }

@@ -170,6 +170,12 @@ describe('a machine', () => {
     expect(await machine.spawn(WORK, 'whoAmI', 1).result).toMatchObject({ args: 1 });
   });
 
+  test('ends the thread of a task that has just been started', async () => {
+    const task = machine.spawn(WORK, 'sleepForEver', sharedWords());
+    await machine.killTask(task.pid);
+    await expect(task.result).rejects.toThrow(TaskDiedError);
+  });
+
   test('brings the tasks of a CPU that is unplugged to others', async () => {
     const shared = sharedWords();
     const tasks = [0, 1, 2, 3, 4, 5].map((i) =>
