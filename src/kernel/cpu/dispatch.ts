@@ -82,9 +82,12 @@ export function runNext(k: Cpu): boolean {
 
 /** The task was picked, but may not run on this CPU any more. */
 function sendAway(k: Cpu, task: number): void {
+  // As in pushTask().
+  k.i32[k.area + IN_TRANSIT] = task;
   uncountRunning(k);
   Atomics.store(k.i32, task + TASK.at.on_rq, ON_ITS_WAY);
   bringTask(k, task, selectCpu(k, task));
+  k.i32[k.area + IN_TRANSIT] = 0;
 }
 
 /** Makes a task the one that runs on this CPU. */

@@ -51,13 +51,13 @@ export function nextQueued(k: Cpu, task: number): number {
  * Takes the task whose turn it is out of the queue, for it to run; 0 if there is none. The caller owns the CPU.
  */
 export function pickNextTask(k: Cpu): number {
-  const { i32, area } = k;
+  const { i32 } = k;
   takeIncoming(k);
   const task = firstQueued(k);
   if (task === 0) return 0;
-  dequeueTask(k, task);
-  i32[area + NR_RUNNING]++;
+  // At once: should this thread die here, the console finds the task in either place, but in no one's hands it is lost.
   Atomics.store(i32, task + ON_RQ, ON_CPU);
+  list_del(i32, task + LINKS);
   return task;
 }
 
