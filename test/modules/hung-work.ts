@@ -26,6 +26,12 @@ export function holds(k: Kernel, { word, shared }: Args): void {
   k.mutex_unlock(word);
 }
 
+/** Ends with the mutex. */
+export function forgetsMutex(k: Kernel, { word, shared }: Args): void {
+  k.mutex_lock(word);
+  Atomics.add(shared, 0, 1);
+}
+
 export function wantsMutex(k: Kernel, { word, shared }: Args): void {
   Atomics.add(shared, 0, 1);
   k.mutex_lock(word);

@@ -3,7 +3,7 @@ import type { Cpu } from '../core/cpu.js';
 import { TIMER_LIST } from '../core/interrupt-data.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { MAX_WAITS } from '../core/limits.js';
-import { ON_NOTHING, TASK, TASK_UNINTERRUPTIBLE, WAIT_ENTRY } from '../core/task-struct.js';
+import { ON_NOTHING, TASK, TASK_DEAD, TASK_UNINTERRUPTIBLE, WAIT_ENTRY } from '../core/task-struct.js';
 import { nameTask, task_cpu, taskAt } from '../core/tasks.js';
 import { jiffies, jiffies_to_msecs } from '../cpu/jiffies.js';
 import { mutexOwner } from '../sched/mutex.js';
@@ -92,6 +92,10 @@ function ownersOf(k: Cpu, task: number, entry: number): string[] {
   for (let mutex = lineOf(k, task, entry); mutex !== 0 && lines.length < MAX_OWNERS;) {
     const owner = mutexOwner(k, mutex);
     if (owner === 0) return lines;
+    if (Atomics.load(k.i32, owner + STATE) === TASK_DEAD) {
+      lines.push(`  owner: ${nameTask(k, owner)}, which has ended`);
+      return lines;
+    }
     const isCircle = seen.includes(owner);
     seen.push(owner);
     mutex = isCircle ? 0 : mutexAwaitedBy(k, owner);
