@@ -9,7 +9,7 @@ const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
 
 /** What a test names that starts threads or processes: the built package, or a helper that starts them. */
 const STARTER =
-  /['`](gfp['/]|node:(worker_threads|child_process)|[^'`\n]*\/(dist\/|hammer\.js|cli\/support\.js))/;
+  /['`](gfp['/]|node:(worker_threads|child_process)|[^'`\n]*\/(dist\/|(hammer|machines)\.js|cli\/support\.js))/;
 const starters = files.filter(
   (file) => file.startsWith('test/cli/') || STARTER.test(readFileSync(file, 'utf8')),
 );

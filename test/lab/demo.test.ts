@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-
+import { DEMOS } from '../../dist/src/lab/demo.js';
+import { Machine } from '../../dist/src/machine/machine.js';
 import { gfp, gfpHere } from '../cli/support.js';
+import { useMachines } from '../support/machines.js';
 
 /** What a demonstration must show: the numbers, not the words around them. */
 const SHOWN: Readonly<Record<string, readonly RegExp[]>> = {
@@ -25,12 +27,23 @@ const SHOWN: Readonly<Record<string, readonly RegExp[]>> = {
   ],
 };
 
-describe('gfp demo', () => {
+const { share } = useMachines((...args) => Machine.boot(...args));
+
+describe('a demonstration', () => {
   it.each(Object.keys(SHOWN))('shows %s', async (name) => {
-    const { code, stdout, stderr } = await gfpHere('demo', name);
+    const { lines, asExpected } = await DEMOS[name].run(await share());
+    for (const pattern of SHOWN[name]) expect(lines.join('\n')).toMatch(pattern);
+    expect(asExpected).toBe(true);
+  });
+});
+
+describe('gfp demo', () => {
+  it('prints what a demonstration shows, and the verdict last', async () => {
+    const { code, stdout, stderr } = await gfpHere('demo', 'irq-race');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    for (const pattern of SHOWN[name]) expect(stdout).toMatch(pattern);
-    expect(stdout).toMatch(/^as it has to be$/m);
+    expect(stdout).toMatch(/^machine x86_64-numa2: 2 nodes, 4 CPUs, 512 MiB of memory\n/);
+    for (const pattern of SHOWN['irq-race']) expect(stdout).toMatch(pattern);
+    expect(stdout).toMatch(/\nas it has to be\n$/);
   });
 
   it('prints JSON', async () => {
@@ -43,9 +56,10 @@ describe('gfp demo', () => {
     });
   });
 
-  it('names the demonstrations that there are', async () => {
+  it('names the demonstrations that there are, all of which are tested here', async () => {
     const { code, stdout, stderr } = await gfpHere('demo', 'irq');
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     for (const name of Object.keys(SHOWN)) expect(stderr).toContain(name);
+    expect(Object.keys(SHOWN).sort()).toEqual(Object.keys(DEMOS).sort());
   });
 });

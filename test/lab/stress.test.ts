@@ -1,27 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { pageOf } from '../../dist/src/kernel/mm/page.js';
 import { runStress } from '../../dist/src/lab/stress.js';
 import type { StressFault } from '../../dist/src/lab/stress-fault.js';
 import { usedFrames } from '../../dist/src/lab/stress-memory.js';
 import { STRESS_WORKLOADS, type StressOptions } from '../../dist/src/lab/stress-options.js';
 import type { StressProgress, StressResult } from '../../dist/src/lab/stress-result.js';
-import type { MachineConfig } from '../../dist/src/machine/config-types.js';
 import { Machine } from '../../dist/src/machine/machine.js';
+import { useMachines } from '../support/machines.js';
 
 const PAGE_WORDS = 1024;
 
-const machines: Machine[] = [];
-
-async function boot(config: string | MachineConfig, overrides?: Partial<MachineConfig>): Promise<Machine> {
-  const machine = await Machine.boot(config, overrides);
-  machines.push(machine);
-  return machine;
-}
-
-afterEach(async () => {
-  await Promise.all(machines.splice(0).map((machine) => machine.halt()));
-});
+const { boot, share } = useMachines((...args) => Machine.boot(...args));
 
 function stress(machine: Machine, options: Partial<StressOptions> = {}): Promise<StressResult> {
   return runStress(machine, { workload: 'mixed', seconds: 0.5, seed: 1, ...options });
@@ -35,7 +25,7 @@ function expectPassed(result: StressResult): void {
 
 describe.each(STRESS_WORKLOADS)('workload %s', (workload) => {
   it.each(['tiny', 'x86_64-numa2'])('leaves nothing behind on %s', async (preset) => {
-    const machine = await boot(preset);
+    const machine = await share(preset);
     const result = await stress(machine, { workload });
     expectPassed(result);
     expect(result.pages).toEqual({ before: result.pages?.before, after: result.pages?.before, missing: [] });
@@ -50,13 +40,13 @@ describe.each(STRESS_WORKLOADS)('workload %s', (workload) => {
 });
 
 it('does what each workload is named for', async () => {
-  const orders = await stress(await boot('tiny'), { workload: 'orders', seconds: 1 });
+  const orders = await stress(await share('tiny'), { workload: 'orders', seconds: 1 });
   // Not order 10: the machine may never have 4 MiB in one piece.
   for (let order = 0; order < 10; order++) expect(orders.total.allocatedByOrder[order]).toBeGreaterThan(0);
   expect(orders.total.failed).toBeGreaterThan(0);
-  const remote = await stress(await boot('tiny'), { workload: 'remote-free' });
+  const remote = await stress(await share('tiny'), { workload: 'remote-free' });
   expect(remote.total.received).toBeGreaterThan(0);
-  const numa = await stress(await boot('x86_64-numa2'), { workload: 'numa' });
+  const numa = await stress(await share('x86_64-numa2'), { workload: 'numa' });
   expect(numa.numa.other_node).toBeGreaterThan(0);
   expect(numa.numa.interleave_hit).toBeGreaterThan(0);
 });
@@ -66,7 +56,7 @@ it('finds nothing with all checks of the kernel on', async () => {
 });
 
 it('can be repeated on the same machine, and tells how it is getting on', async () => {
-  const machine = await boot('tiny');
+  const machine = await share('tiny');
   expectPassed(await stress(machine, { seconds: 0.2 }));
   const progress: StressProgress[] = [];
   expectPassed(await stress(machine, { onProgress: (each) => progress.push(each) }));
@@ -80,7 +70,7 @@ describe('faults', () => {
       { kind: 'offline', cpu: 1, at: 0.1, back: 0.2 },
       { kind: 'offline', cpu: 3, at: 0.2 },
     ];
-    const machine = await boot('x86_64-numa2');
+    const machine = await share('x86_64-numa2');
     const result = await stress(machine, { faults, seconds: 0.8 });
     expectPassed(result);
     expect(result.faults.map(({ outcome, detail }) => [outcome, detail])).toEqual([
@@ -97,14 +87,14 @@ describe('faults', () => {
       { kind: 'kill', cpu: 0, at: 0.2 },
       { kind: 'kill', cpu: 1, at: 5 },
     ];
-    const result = await stress(await boot('tiny'), { faults });
+    const result = await stress(await share('tiny'), { faults });
     expectPassed(result);
     expect(result.faults.map(({ outcome }) => outcome)).toEqual(['done', 'refused', 'refused', 'too late']);
     expect(result.faults[1].detail).toContain('last one online');
   });
 
   it('refuses a CPU that there is not', async () => {
-    const machine = await boot('tiny');
+    const machine = await share('tiny');
     const faults: StressFault[] = [{ kind: 'kill', cpu: 2, at: 0 }];
     await expect(stress(machine, { faults })).rejects.toThrow('CPU 2: this machine has CPUs 0 to 1');
   });

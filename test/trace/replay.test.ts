@@ -14,18 +14,13 @@ import {
   TraceError,
   type TraceReplay,
 } from 'gfp';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { useMachines } from '../support/machines.js';
 import { allocLine, fixture, freeLine } from './support.js';
 
-const machines: Machine[] = [];
+const { boot, share } = useMachines((...args) => Machine.boot(...args));
 let folder: string;
-
-async function boot(config?: string | MachineConfig): Promise<Machine> {
-  const machine = await Machine.boot(config);
-  machines.push(machine);
-  return machine;
-}
 
 function write(name: string, contents: string | Uint8Array): string {
   const file = join(folder, name);
@@ -38,7 +33,7 @@ async function replayText(
   options?: ReplayOptions,
   config?: MachineConfig,
 ): Promise<TraceReplay> {
-  return replayTrace(await boot(config), write('trace', text), options);
+  return replayTrace(await share(config), write('trace', text), options);
 }
 
 async function expectWhole(machine: Machine, freePages: number): Promise<void> {
@@ -54,9 +49,6 @@ async function freeFrames(machine: Machine): Promise<number> {
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'gfp-replay-'));
 });
-afterEach(async () => {
-  await Promise.all(machines.splice(0).map((machine) => machine.halt()));
-});
 afterAll(() => {
   rmSync(folder, { recursive: true });
 });
@@ -66,7 +58,7 @@ const SMALL: MachineConfig = { nodes: [{ memory: '16M', cpus: 2 }] };
 
 describe('a replay', () => {
   it('runs the page events of a real trace, and its counts agree with the trace', async () => {
-    const machine = await boot();
+    const machine = await share();
     const free = await freeFrames(machine);
     const replay = await replayTrace(machine, sampleTraceFile());
     expect(replay.total).toMatchObject({ allocs: 4327, failures: 0, skippedFrees: 0 });
@@ -87,7 +79,7 @@ describe('a replay', () => {
   });
 
   it('audits the machine while the live pages of the trace are still allocated', async () => {
-    const machine = await boot();
+    const machine = await share();
     const { frames } = await machine.audit();
     const replay = await replayTrace(machine, fixture('http.ftrace'));
     expect(replay.audit.frames.allocated).toBe(frames.allocated + replay.live.pages);
@@ -95,7 +87,7 @@ describe('a replay', () => {
   });
 
   it('gives the same for the same events as perf script prints them', async () => {
-    const machine = await boot();
+    const machine = await share();
     const ftrace = await replayTrace(machine, fixture('http.ftrace'));
     const script = await replayTrace(machine, fixture('http.perf-script.txt'));
     expect(script.total).toEqual(ftrace.total);
@@ -146,7 +138,7 @@ describe('a replay', () => {
   });
 
   it('gives the same in small batches', async () => {
-    const machine = await boot();
+    const machine = await share();
     const whole = await replayTrace(machine, sampleTraceFile());
     const pieces = await replayTrace(machine, sampleTraceFile(), { batchOperations: 500 });
     const { waits: _, ...counts } = whole.total;
@@ -156,7 +148,7 @@ describe('a replay', () => {
   });
 
   it('runs the compiled trace again to measure it, without counting that', async () => {
-    const machine = await boot();
+    const machine = await share();
     const free = await freeFrames(machine);
     const replay = await replayTrace(machine, sampleTraceFile(), { again: 3 });
     expect(replay.total.allocs).toBe(4327);
@@ -169,9 +161,7 @@ describe('a replay', () => {
 
   it('tells how far it is', async () => {
     const seen: number[] = [];
-    const lines = Array.from({ length: 300_000 }, (_, i) => allocLine(0, i + 1) + freeLine(0, i + 1)).join(
-      '',
-    );
+    const lines = Array.from({ length: 60_000 }, (_, i) => allocLine(0, i + 1) + freeLine(0, i + 1)).join('');
     await replayText(lines, { onProgress: ({ lines: read }) => seen.push(read) });
     expect(seen.length).toBeGreaterThan(0);
     expect(seen).toEqual(seen.toSorted((a, b) => a - b));
@@ -229,7 +219,7 @@ describe('a trace with gaps', () => {
 
 describe('a trace that cannot be read', () => {
   it('is refused with the line, and what was allocated so far is released', async () => {
-    const machine = await boot();
+    const machine = await share();
     const free = await freeFrames(machine);
     const good = Array.from({ length: 1000 }, (_, i) => allocLine(i & 1, i + 1)).join('');
     const file = write('broken', `${good}what is this?\n`);
@@ -245,21 +235,21 @@ describe('a trace that cannot be read', () => {
   it('is refused when its gzip data end early', async () => {
     const packed = gzipSync(readFileSync(fixture('http.ftrace')));
     const file = write('cut.gz', packed.subarray(0, packed.length - 100));
-    const machine = await boot();
+    const machine = await share();
     await expect(replayTrace(machine, file)).rejects.toMatchObject({
       details: { problem: 'truncated-gzip' },
     });
   });
 
   it('is refused when there is none', async () => {
-    const machine = await boot();
+    const machine = await share();
     await expect(replayTrace(machine, join(folder, 'none'))).rejects.toThrow(TraceError);
   });
 });
 
 describe('CPUs', () => {
   it('must be online, as many as are wanted', async () => {
-    const machine = await boot();
+    const machine = await share();
     await machine.cpu(2).offline();
     await expect(replayTrace(machine, sampleTraceFile(), { cpus: 4 })).rejects.toThrow(
       'cpus is 4; it must be an integer from 1 to 3',
@@ -267,13 +257,14 @@ describe('CPUs', () => {
     const replay = await replayTrace(machine, sampleTraceFile());
     expect(replay.cpus.map(({ cpu }) => cpu)).toEqual([0, 3, 1]);
     expect(replay.fine).toBe(true);
+    await machine.cpu(2).online();
   });
 
   it('that die end the replay on all others', async () => {
     const machine = await boot();
     // Long enough for the fault to come in the middle; every page crosses, so no CPU can go on alone.
     const pairs = Array.from(
-      { length: 200_000 },
+      { length: 60_000 },
       (_, i) => allocLine(i & 1, i + 1) + freeLine(1 - (i & 1), i + 1),
     );
     const file = write('long', pairs.join(''));

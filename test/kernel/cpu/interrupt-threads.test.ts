@@ -1,20 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from 'vitest';
-import { CpuDiedError, Machine, MachineStateError, type MachineConfig } from 'gfp';
+import { describe, expect, test } from 'vitest';
+import { CpuDiedError, Machine, MachineStateError } from 'gfp';
+import { useMachines } from '../../support/machines.js';
 
 const work = new URL('../../../dist/test/modules/interrupt-work.js', import.meta.url).href;
 
-const machines: Machine[] = [];
-
-async function boot(overrides?: Partial<MachineConfig>): Promise<Machine> {
-  const machine = await Machine.boot('x86_64-numa2', overrides);
-  machines.push(machine);
-  return machine;
-}
-
-afterEach(async () => {
-  await Promise.all(machines.splice(0).map((machine) => machine.halt()));
-});
+const { boot, share } = useMachines((...args) => Machine.boot(...args));
 
 async function until(condition: () => boolean, what: string): Promise<void> {
   for (let i = 0; i < 2000; i++) {
@@ -53,16 +44,17 @@ describe('interrupts of devices', () => {
   });
 
   test('cannot be raised on lines and CPUs that are not there', async () => {
-    const machine = await boot();
+    const machine = await share();
     expect(() => machine.cpu(1).raise(64)).toThrow(/IRQ 64: a machine has IRQs 0 to 63/);
     await machine.cpu(1).offline();
     expect(() => machine.cpu(1).raise(5)).toThrow(MachineStateError);
+    await machine.cpu(1).online();
   });
 });
 
 describe('timers', () => {
   test('run on a busy CPU in their jiffy or later, and clock ticks come to busy CPUs only', async () => {
-    const machine = await boot({ hz: 250 });
+    const machine = await boot('x86_64-numa2', { hz: 250 });
     const word = await newPage(machine);
     const result = (await machine.cpu(1).run(work, 'waitForTimer', { word, ticks: 5 })) as number[];
     const [expires, ran] = result;
@@ -73,7 +65,7 @@ describe('timers', () => {
   });
 
   test('run on an idle machine', async () => {
-    const machine = await boot();
+    const machine = await share();
     const word = await newPage(machine);
     const expires = (await machine.cpu(3).run(work, 'setTimer', { word, ticks: 20 })) as number;
     await until(() => counts(machine, word)[3] === 1, 'the timer of an idle CPU runs');
@@ -82,7 +74,7 @@ describe('timers', () => {
   });
 
   test('of a CPU that goes away run elsewhere on its node', async () => {
-    const machine = await boot();
+    const machine = await share();
     const word = await newPage(machine);
     await machine.cpu(3).run(work, 'setTimer', { word, ticks: 20 });
     await machine.cpu(3).offline();
@@ -95,7 +87,7 @@ describe('timers', () => {
   });
 
   test('do not run after del_timer_sync, whatever CPU they are on', async () => {
-    const machine = await boot();
+    const machine = await share();
     const word = await newPage(machine);
     await machine.cpu(0).run(work, 'timersByLine');
     const stop = new Int32Array(new SharedArrayBuffer(8));
@@ -119,7 +111,7 @@ describe('timers', () => {
 });
 
 test('a tasklet that all CPUs schedule runs on one at a time', async () => {
-  const machine = await boot();
+  const machine = await share();
   const word = await newPage(machine);
   await machine.cpu(0).run(work, 'initTasklet', word);
   await machine.runAll(work, 'scheduleOften', { word, rounds: 5000 });
@@ -131,7 +123,7 @@ test('a tasklet that all CPUs schedule runs on one at a time', async () => {
 });
 
 test('a CPU that does not poll is reported, with what it runs and holds, and a call goes on without it', async () => {
-  const machine = await boot({ debug: { locks: true, softLockupLimitMs: 200 } });
+  const machine = await boot('x86_64-numa2', { debug: { locks: true, softLockupLimitMs: 200 } });
   const reports: string[] = [];
   machine.on('report', (text) => reports.push(text));
   const word = await newPage(machine);
@@ -161,7 +153,7 @@ test('a CPU that does not poll is reported, with what it runs and holds, and a c
 });
 
 test('a CPU that hangs in a call is left out of it and of the next ones, until it has ended it', async () => {
-  const machine = await boot({ debug: { softLockupLimitMs: 200 } });
+  const machine = await boot('x86_64-numa2', { debug: { softLockupLimitMs: 200 } });
   const word = await newPage(machine);
   const stop = new Int32Array(new SharedArrayBuffer(8));
   const polling = machine.cpu(2).run(work, 'pollUntil', stop);
