@@ -5,10 +5,15 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { listScenarios } from '../../dist/src/race/campaign/explore-job.js';
+import { ExplorePool } from '../../dist/src/race/campaign/explore-pool.js';
+import { RaceUsageError } from '../../dist/src/race/race-error.js';
 import { type Ended, gfp, gfpHere } from './support.js';
 
 const ADDERS = 'test/fixtures/race/adders.ts';
 const RACE = 'test/fixtures/race/race.mjs';
+/** Another thread would only cost time where threads are not what a test is about. */
+const ONE = ['--jobs', '1'];
 const WRONG = "adders: one doesn't count";
 
 let folder: string;
@@ -18,6 +23,12 @@ beforeAll(() => {
 afterAll(() => {
   rmSync(folder, { recursive: true });
 });
+
+function write(name: string, text: string): string {
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  return file;
+}
 
 /** Runs a command line that a report shows, in a shell, as a user would. */
 function shell(line: string): Promise<Ended> {
@@ -42,14 +53,14 @@ describe('gfp check', () => {
   });
 
   it('prints the command that prints the same report again', async () => {
-    const { stdout } = await gfpHere('check', ADDERS, '--scenario', WRONG);
+    const { stdout } = await gfpHere('check', ADDERS, '--scenario', WRONG, ...ONE);
     const [, report] = /^FAIL .*\n\n([^]*)$/.exec(stdout)!;
     const [, command] = /^replay: (.*)$/m.exec(report)!;
     expect(await shell(command)).toEqual({ code: 1, stdout: report, stderr: '' });
   });
 
   it('finds the scenario of a token among several', async () => {
-    const { stdout } = await gfpHere('check', ADDERS, '--json');
+    const { stdout } = await gfpHere('check', ADDERS, '--json', ...ONE);
     const [{ token }] = JSON.parse(stdout) as { token: string }[];
     const { code, stdout: report } = await gfpHere('check', ADDERS, '--replay', token);
     expect(code).toBe(1);
@@ -57,7 +68,7 @@ describe('gfp check', () => {
   });
 
   it('prints just these fields as JSON', async () => {
-    const { code, stdout, stderr } = await gfpHere('check', ADDERS, RACE, '--json', '--seed', '7');
+    const { code, stdout, stderr } = await gfpHere('check', ADDERS, RACE, '--json', '--seed', '7', ...ONE);
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
     const results = JSON.parse(stdout) as Record<string, unknown>[];
     for (const result of results) {
@@ -82,21 +93,28 @@ describe('gfp check', () => {
   });
 
   it('is fine when nothing fails, and knows when nothing is left', async () => {
-    const { code, stdout } = await gfpHere('check', ADDERS, '--scenario', 'adders: right', '--exhaustive');
+    const { code, stdout } = await gfpHere(
+      'check',
+      ADDERS,
+      '--scenario',
+      'adders: right',
+      '--exhaustive',
+      ...ONE,
+    );
     expect(code).toBe(0);
     expect(stdout).toMatch(/^pass {2}adders: right {2}2 executions \(complete\) .*\n$/);
   });
 
   it('is not fine when --exhaustive was not possible', async () => {
     const args = ['--scenario', 'adders: right', '--exhaustive', '--executions', '1'];
-    const { code, stderr } = await gfpHere('check', ADDERS, ...args);
+    const { code, stderr } = await gfpHere('check', ADDERS, ...args, ...ONE);
     expect(code).toBe(1);
     expect(stderr).toContain('not everything was explored');
   });
 
   it('writes a page for each failure', async () => {
     const page = join(folder, 'report.html');
-    const { code, stderr } = await gfpHere('check', ADDERS, RACE, '--html', page);
+    const { code, stderr } = await gfpHere('check', ADDERS, RACE, '--html', page, ...ONE);
     expect(code).toBe(1);
     expect(stderr).toBe(`written: ${page}\nwritten: ${join(folder, 'report-2.html')}\n`);
     expect(readFileSync(page, 'utf8')).toContain('the sum is 1, not 2');
@@ -147,8 +165,7 @@ describe('a campaign of gfp check', () => {
 
   it('leaves no half of a file', async () => {
     const out = join(folder, 'half.jsonl');
-    const file = join(folder, 'broken.mjs');
-    writeFileSync(file, 'export default 7;');
+    const file = write('broken.mjs', 'export default 7;');
     const { code } = await gfpHere('check', file, '--seed-from', '1', '--count', '2', '--out', out);
     expect(code).toBe(2);
     expect(existsSync(out)).toBe(false);
@@ -171,7 +188,7 @@ describe('gfp check --self', () => {
 
   it('prints JSON, with what was expected', async () => {
     const name = 'Peterson: raises no flag';
-    const { code, stdout } = await gfpHere('check', '--self', '--scenario', name, '--json');
+    const { code, stdout } = await gfpHere('check', '--self', '--scenario', name, '--json', ...ONE);
     expect(code).toBe(0);
     const [result] = JSON.parse(stdout) as { token: string }[];
     expect(result).toMatchObject({
@@ -229,6 +246,23 @@ describe('gfp check refuses', () => {
     expect(await refused('README.md')).toContain('one of .js, .mjs, .ts, .mts');
   });
 
+  it('a file that is wrong', async () => {
+    const file = write('wrong.ts', 'export default 7;');
+    expect(await refused(file)).toContain('is 7, it must be a scenario or an array of scenarios');
+  });
+
+  it('a scenario on a machine that there is not', async () => {
+    const text = 'export default { name: "x", machine: "tinny", threads: [(k) => { k.i32[0]++; }] };';
+    expect(await refused(write('machine.ts', text))).toContain("nearest is 'tiny'");
+  });
+});
+
+/** What the command refuses a file for, without a thread for each. */
+describe('scenarios are wrong', () => {
+  const pool = new ExplorePool(1);
+  afterAll(() => pool.close());
+  let wrong = 0;
+
   it.each([
     ['export default 7;', 'is 7, it must be a scenario or an array of scenarios'],
     ['export const a = 7;', 'has no default export'],
@@ -241,13 +275,11 @@ describe('gfp check refuses', () => {
       'const f = () => {}; const s = { name: "x", memory: 8, threads: [f] }; export default [s, s];',
       'two scenarios',
     ],
-    [
-      'export default { name: "x", machine: "tinny", threads: [(k) => { k.i32[0]++; }] };',
-      "nearest is 'tiny'",
-    ],
-  ])('a file with %s', async (text, message) => {
-    const file = join(folder, 'wrong.ts');
-    writeFileSync(file, text);
-    expect(await refused(file)).toContain(message);
+  ])('%s', async (text, message) => {
+    // The thread has loaded the others.
+    const file = write(`wrong-${wrong++}.ts`, text);
+    const error = await listScenarios(pool, file).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(RaceUsageError);
+    expect((error as Error).message).toContain(message);
   });
 });

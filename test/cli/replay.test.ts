@@ -24,6 +24,9 @@ function write(name: string, contents: string | Uint8Array): string {
   return file;
 }
 
+/** Fewer threads, where the machine is not what a test is about. */
+const TINY = ['--machine', 'tiny'];
+
 interface Json {
   readonly machine: Record<string, unknown>;
   readonly replays: TraceReplay[];
@@ -53,7 +56,7 @@ describe('gfp replay', () => {
   });
 
   it('prints no colours when nobody can see them', async () => {
-    const { stdout } = await gfpHere('replay', '--machine', 'tiny', fixture('http.ftrace'));
+    const { stdout } = await gfpHere('replay', ...TINY, fixture('http.ftrace'));
     expect(stdout).not.toContain('\u001b');
   });
 
@@ -102,7 +105,7 @@ describe('gfp replay', () => {
   it('counts allocations that do not fit, and is fine', async () => {
     const blocks = Array.from({ length: 16 }, (_, i) => allocLine(i & 1, (i + 1) * 1024, 10)).join('');
     const trace = write('large', blocks + freeLine(0, 1024, 10));
-    const { code, stdout } = await gfpHere('replay', '--machine', 'tiny', trace);
+    const { code, stdout } = await gfpHere('replay', ...TINY, trace);
     expect(code).toBe(0);
     expect(stdout).toMatch(/explained: 1\d live blocks got no memory/);
     expect(stdout).toMatch(/^large: fine, 1\d page events replayed, 1\d allocations got nothing$/m);
@@ -118,17 +121,17 @@ describe('gfp replay with what cannot be replayed', () => {
 
   it('names the line that is broken', async () => {
     const file = write('broken', `${allocLine(0, 1)}${allocLine(0, 2).replace('order=0', 'order=x')}`);
-    expect(await refused(file)).toContain(`${file}:2: mm_page_alloc order: malformed value "x"`);
+    expect(await refused(...TINY, file)).toContain(`${file}:2: mm_page_alloc order: malformed value "x"`);
   });
 
   it('says that gzip data end early', async () => {
     const packed = gzipSync(readFileSync(fixture('http.ftrace')));
-    const message = await refused(write('cut.gz', packed.subarray(0, packed.length >> 1)));
+    const message = await refused(...TINY, write('cut.gz', packed.subarray(0, packed.length >> 1)));
     expect(message).toMatch(/cut\.gz: .*gzip/);
   });
 
   it('says that there is no such file', async () => {
-    expect(await refused(join(folder, 'none'))).toContain('cannot be read');
+    expect(await refused(...TINY, join(folder, 'none'))).toContain('cannot be read');
   });
 
   it('says what a machine has', async () => {
@@ -138,7 +141,7 @@ describe('gfp replay with what cannot be replayed', () => {
   });
 
   it('quotes what is no text without disturbing the terminal', async () => {
-    const message = await refused(write('binary', Buffer.from([0x41, 0x1b, 0x5b, 0x07, 0x0a])));
+    const message = await refused(...TINY, write('binary', Buffer.from([0x41, 0x1b, 0x5b, 0x07, 0x0a])));
     expect(message).toContain('"A\u{fffd}[\u{fffd}" is not a line of a trace');
   });
 

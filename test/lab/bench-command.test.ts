@@ -62,7 +62,7 @@ it.each([
   [['--repeats', 'many'], '1 to 1000'],
   [['--machine', 'tinny'], "'tiny'"],
   [['--machine', 'tiny', '--cpus', '3'], 'this machine has 2'],
-  [['--workload', 'remote', '--cpus', '1'], 'pairs'],
+  [['--machine', 'tiny', '--workload', 'remote', '--cpus', '1'], 'pairs'],
   [['--cpu', '1'], '--cpus'],
 ])('bad usage: %j', async (args, says) => {
   const { code, stdout, stderr } = await gfpHere('bench', 'pages', ...args);
