@@ -266,7 +266,14 @@ const MACHINES: [string, Hardware][] = [
     x64Nodes(2, 12, 4, 4, { numaZonelistOrder: 'node', debug: debug('vm', 'pageOwner') }),
   ],
   // Lists of 15 pages a batch and more.
-  ['two large nodes', x64Nodes(2, 288, 16, 32, { numaZonelistOrder: 'zone', debug: debug('vm') })],
+  [
+    'a large node and a small one',
+    x64Nodes(2, 16, 16, 32, {
+      memory: [...lowRanges(288), mib(1, 288, 304)],
+      numaZonelistOrder: 'zone',
+      debug: debug('vm'),
+    }),
+  ],
 ];
 
 /** Sequences tried on each machine; `PROPERTY_RUNS` in the environment asks for more. */

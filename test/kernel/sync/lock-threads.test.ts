@@ -8,7 +8,7 @@ import { killHammer, runHammer, WRITE_EVERY, type HammeredLock } from '../../sup
 const TOTAL = 240_000;
 
 const cases = (['spin', 'write', 'rw', 'seq'] satisfies HammeredLock[]).flatMap((lock) =>
-  [2, 4, 16].map((threads) => ({ lock, threads })),
+  [2, 4, 8].map((threads) => ({ lock, threads })),
 );
 
 test.each(cases)('$lock by $threads threads', async ({ lock, threads }) => {
