@@ -62,7 +62,7 @@ test('a task that waits for a mutex is reported each time the limit is over, wit
 test('a mutex whose owner has ended is reported with that', async () => {
   const owner = start('forgetsMutex');
   await owner.result;
-  expect(reports.join('\n')).toMatch(`task forgetsMutex:${owner.pid} ended and has a mutex: memory 0x`);
+  expect(machine.dmesg()).toMatch(`task forgetsMutex:${owner.pid} ended and has a mutex: memory 0x`);
   expect((await reportsOf(start('wantsMutex')))[0]).toMatch(
     `\n  owner: task forgetsMutex:${owner.pid}, which has ended`,
   );
