@@ -1,5 +1,8 @@
 import type { Kernel } from '../kernel/kernel.js';
 
+/** Who waits: a CPU, which serves its interrupts meanwhile, or another thread. */
+type Waiter = Pick<Kernel, 'poll'>;
+
 /** Where the CPUs of a row meet: words of the row's shared memory, a cache line each. */
 export const ARRIVED = 0;
 export const GENERATION = 16;
@@ -19,7 +22,7 @@ const SLICE_MS = 1;
 const LIMIT_MS = 60_000;
 
 /** Waits until all CPUs of the row have come. */
-export function meet(k: Kernel, shared: Int32Array, parties: number): void {
+export function meet(k: Waiter, shared: Int32Array, parties: number): void {
   const generation = Atomics.load(shared, GENERATION);
   if (Atomics.add(shared, ARRIVED, 1) + 1 === parties) {
     Atomics.store(shared, ARRIVED, 0);
@@ -35,7 +38,7 @@ export function meet(k: Kernel, shared: Int32Array, parties: number): void {
  *
  * @throws Error when another CPU has failed or does nothing any more
  */
-export function waitWhile(k: Kernel, shared: Int32Array, word: number, value: number): void {
+export function waitWhile(k: Waiter, shared: Int32Array, word: number, value: number): void {
   for (let spin = 0; spin < SPINS; spin++) {
     if (Atomics.load(shared, word) !== value) return;
   }
