@@ -14,6 +14,7 @@ const floors = [
   ['kernel/cpu'],
   ['kernel/sched'],
   ['kernel/mm'],
+  ['kernel/slab'],
   ['kernel/fs'],
   ['kernel/debug'],
   ['kernel/face'],

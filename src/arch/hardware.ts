@@ -23,10 +23,15 @@ export interface Hardware {
   readonly numaZonelistOrder: 'default' | 'node' | 'zone';
   /** Clock ticks a second: the kernel's HZ. */
   readonly hz: number;
+  /** Which kmalloc: up to 128 KiB, or up to 4 MiB and ZERO_SIZE_PTR. */
+  readonly slabProfile: SlabProfile;
   readonly debug: DebugSwitches;
   /** Functions that run while only boot memory exists, as drivers linked into the kernel do. */
   readonly bootHooks: readonly { readonly module: string; readonly name: string }[];
 }
+
+/** The release whose kmalloc a machine has. */
+export type SlabProfile = '2.6.10' | '2.6.24';
 
 export interface MemoryRange {
   readonly start: number;
@@ -44,6 +49,10 @@ export interface DebugSwitches {
   readonly pageOwner: boolean;
   /** VM_BUG_ON checks (CONFIG_DEBUG_VM). */
   readonly vm: boolean;
+  /** Red zones, poison and owners in all caches of the slab allocator (CONFIG_DEBUG_SLAB). Default: off. */
+  readonly slab?: boolean;
+  /** Allocations can be made to fail (CONFIG_FAULT_INJECTION). Default: off. */
+  readonly faults?: boolean;
   /** A lock held longer than this is reported. Milliseconds. */
   readonly lockHoldLimitMs: number;
   /** A CPU that runs and does not poll for longer than this is reported. Milliseconds; default 10,000. */

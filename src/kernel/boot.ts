@@ -4,10 +4,11 @@ import { frameOf, PAGE_SIZE } from '../arch/page.js';
 import { alignUp, CACHE_LINE_WORDS } from '../image/struct.js';
 import type { MemoryImage } from '../image/memory-image.js';
 import { CPU_AREA, CPU_ONLINE } from './core/cpu-area.js';
-import { num_online_cpus, setCpuState } from './core/cpu-mask.js';
+import { cpu_online, num_online_cpus, setCpuState } from './core/cpu-mask.js';
 import {
   DEBUG_LOCKS,
   DEBUG_PAGE_OWNER,
+  DEBUG_SLAB,
   DEBUG_SLEEP,
   DEBUG_VM,
   KERNEL,
@@ -38,23 +39,42 @@ import { percpu_counter_startup } from './mm/percpu-counter.js';
 import { percpu_init, PERCPU_WORDS } from './mm/percpu.js';
 import { init_per_zone_pages_min, refresh_zone_stat_thresholds, setup_pagesets } from './mm/zone-setup.js';
 import { PAGESET_STRIDE, populatedZones } from './mm/zone.js';
+import { kmem_cache_init, slabBootWords } from './slab/init.js';
+import { startReaper } from './slab/reap.js';
 import { build_all_zonelists, nearestMemoryNode, ZONELIST_ORDERS, zonelistWords } from './mm/zonelist.js';
 
 /** When a task counts as hung, unless the machine says otherwise (sysctl_hung_task_timeout_secs). Milliseconds. */
 const HUNG_TASK_MS = 120_000;
 
+/** Bytes that kmalloc gives at most, in 2.6.10 and in 2.6.24. */
+const KMALLOC_MAX = 128 << 10;
+const LATE_KMALLOC_MAX = 4 << 20;
+
 /** The version that the kernel log names: the kernel whose page allocator this is. */
 const UTS_RELEASE = '2.6.24-gfp';
 
 /**
- * Boots the kernel on the calling thread, which becomes CPU 0: from firmware tables and empty memory to a page
- * allocator that owns all memory. The other CPUs come up afterwards, each with {@link start_secondary}, and
- * {@link smp_boot_done} ends the boot.
+ * Boots the kernel on the calling thread, which becomes CPU 0: from firmware tables and empty memory to the allocators that
+ * own all memory. The other CPUs come up afterwards, each with {@link start_secondary}, and {@link smp_boot_done} ends
+ * the boot.
  *
  * @param image memory with the firmware tables in it, else zero
  * @throws KernelPanic when the memory does not suffice
  */
 export function start_kernel(image: MemoryImage, platform: Platform): Kernel {
+  const hardware = readFirmware(image);
+  const k = startPageAllocator(image, platform);
+  const isLate = hardware.slabProfile === '2.6.24';
+  kmem_cache_init(k, isLate ? LATE_KMALLOC_MAX : KMALLOC_MAX, isLate);
+  return k;
+}
+
+/**
+ * {@link start_kernel} up to the page allocator: a kernel for who wants to see pages alone, and every one of them.
+ *
+ * @throws KernelPanic when the memory does not suffice
+ */
+export function startPageAllocator(image: MemoryImage, platform: Platform): Kernel {
   const hardware = readFirmware(image);
   const space = addressSpace(hardware.arch);
   initStaticData(image, hardware, space);
@@ -68,6 +88,7 @@ export function start_kernel(image: MemoryImage, platform: Platform): Kernel {
   build_all_zonelists(k);
   setupDebug(k);
   init_interrupts(k, hardware.hz, hardware.debug.softLockupLimitMs);
+  k.i32[KERNEL.slab_boot] = bootWords(k, 0, slabBootWords(hardware.cpuNodes.length, hardware.nodes));
   for (const hook of hardware.bootHooks) platform.load(hook.module, hook.name)(k, 0);
   mem_init(k, hardware);
   init_per_zone_pages_min(k);
@@ -86,7 +107,8 @@ function initStaticData(image: MemoryImage, hardware: Hardware, space: AddressSp
     (debug.locks ? DEBUG_LOCKS : 0) |
     (debug.sleep ? DEBUG_SLEEP : 0) |
     (debug.pageOwner ? DEBUG_PAGE_OWNER : 0) |
-    (debug.vm ? DEBUG_VM : 0);
+    (debug.vm ? DEBUG_VM : 0) |
+    (debug.slab === true ? DEBUG_SLAB : 0);
   i32[KERNEL.lock_hold_limit_ms] = debug.lockHoldLimitMs;
   i32[KERNEL.hung_task_ms] = debug.hungTaskLimitMs ?? HUNG_TASK_MS;
   i32[KERNEL.max_pfn] = endFrame(hardware);
@@ -251,6 +273,7 @@ export function start_secondary(k: Kernel): void {
 /** All CPUs that come at boot are there. Called once, on the boot CPU's thread. */
 export function smp_boot_done(k: Kernel): void {
   refresh_zone_stat_thresholds(k);
+  for (let cpu = 0; cpu < k.i32[KERNEL.nr_cpus]; cpu++) if (cpu_online(k, cpu)) startReaper(k, cpu);
   printk(k, `Brought up ${num_online_cpus(k)} CPUs`);
   Atomics.store(k.i32, KERNEL.system_state, SYSTEM_RUNNING);
 }

@@ -41,7 +41,9 @@ export function mapSections(image: MemoryImage, hardware: Hardware): void {
     const first = range.startFrame / SECTION_PAGES;
     const count = range.endFrame / SECTION_PAGES - first;
     for (let i = 0; i < count; i++) {
-      i32[KERNEL.section_memory + first + i] = range.imageOffset / WORD_BYTES + i * WORDS_PER_SECTION;
+      const start = range.imageOffset / WORD_BYTES + i * WORDS_PER_SECTION;
+      i32[KERNEL.section_memory + first + i] = start;
+      i32[KERNEL.image_sections + start / WORDS_PER_SECTION] = first + i;
     }
   }
 }

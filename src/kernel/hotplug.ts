@@ -16,6 +16,8 @@ import { recoverRunQueue } from './sched/task-death.js';
 import { repairPageSets } from './mm/page-set-repair.js';
 import { drain_local_pages } from './mm/page-sets.js';
 import { percpu_counters_fold } from './mm/percpu-counter.js';
+import { drainSlabArrays } from './slab/cpu-down.js';
+import { startReaper, stopReaper } from './slab/reap.js';
 import { fold_cpu } from './mm/vmstat-refresh.js';
 
 /**
@@ -35,6 +37,8 @@ export function takeCpuDown(k: Cpu, cpu: number): void {
   drain_local_pages(gone);
   fold_cpu(gone);
   percpu_counters_fold(gone);
+  stopReaper(k, cpu);
+  drainSlabArrays(gone);
   setCpuState(k, cpu, CPU_OFFLINE);
   moveTasksAway(gone);
   moveInterruptWork(k, cpu);
@@ -45,6 +49,7 @@ export function takeCpuDown(k: Cpu, cpu: number): void {
 /** Brings a CPU up that was taken down: tasks that are bound to it go on. */
 export function bringCpuUp(k: Cpu, cpu: number): void {
   setCpuState(k, cpu, CPU_ONLINE);
+  startReaper(k, cpu);
   dispatchIdle(k, cpu);
 }
 

@@ -4,17 +4,23 @@ import { BUG } from './core/bug.js';
 import type { ModuleFunction, Platform } from './core/platform.js';
 import {
   FIRST_MODULE_SYMBOL,
+  SYM_CACHE_REAP,
+  SYM_DO_CCUPDATE_LOCAL,
+  SYM_DO_DRAIN,
   SYM_DRAIN_LOCAL_PAGES,
   SYM_PROCESS_TIMEOUT,
   SYM_REFRESH_CPU_VM_STATS,
 } from './core/symbols.js';
 import { moduleSymbolText } from './cpu/module-symbols.js';
-import { TaskFace } from './face/task-face.js';
+import { SlabFace } from './face/slab-face.js';
 import { readFirmware } from './firmware.js';
 import { readFile } from './fs/read-file.js';
 import { drain_local_pages } from './mm/page-sets.js';
 import { refresh_cpu_vm_stats } from './mm/vmstat-refresh.js';
 import { process_timeout } from './sched/timeout.js';
+import { do_drain } from './slab/drain.js';
+import { cache_reap } from './slab/reap.js';
+import { do_ccupdate_local } from './slab/tune.js';
 
 /**
  * The kernel as one CPU sees it: the Linux API under Linux's names, bound to that CPU. What a method does, whether it
@@ -23,7 +29,7 @@ import { process_timeout } from './sched/timeout.js';
  *
  * One instance per thread and CPU. It holds only views and constants; all state is in the image.
  */
-export class Kernel extends TaskFace {
+export class Kernel extends SlabFace {
   /** The kernel as it is seen from CPUs whose place this thread takes for a moment; all of them share this array. */
   private others: Kernel[] = [];
   /** Functions of modules that this thread has loaded: what a number stands for never changes. */
@@ -56,10 +62,10 @@ export class Kernel extends TaskFace {
     return sibling;
   }
 
-  call(symbol: number, info: number, second?: number): number {
+  call(symbol: number, info: number, second?: number, third?: number): number {
     if (symbol >= FIRST_MODULE_SYMBOL) {
       const called = (this.functions[symbol - FIRST_MODULE_SYMBOL] ??= this.load(symbol));
-      const result = called(this, info, second);
+      const result = called(this, info, second, third);
       return typeof result === 'number' ? result : 0;
     }
     if (symbol === SYM_DRAIN_LOCAL_PAGES) {
@@ -68,6 +74,12 @@ export class Kernel extends TaskFace {
       refresh_cpu_vm_stats(this);
     } else if (symbol === SYM_PROCESS_TIMEOUT) {
       process_timeout(this, info);
+    } else if (symbol === SYM_CACHE_REAP) {
+      cache_reap(this);
+    } else if (symbol === SYM_DO_DRAIN) {
+      do_drain(this, info);
+    } else if (symbol === SYM_DO_CCUPDATE_LOCAL) {
+      do_ccupdate_local(this, info);
     } else {
       BUG(this, `no function has symbol ${symbol}`);
     }

@@ -1,18 +1,20 @@
 import type { DebugSwitches } from '../arch/hardware.js';
 import type { ConfigField } from './config-field.js';
 
-const SWITCHES = ['locks', 'sleep', 'pageOwner', 'vm'] as const;
+const SWITCHES = ['locks', 'sleep', 'pageOwner', 'vm', 'slab', 'faults'] as const;
 
 const LOCK_HOLD_LIMIT_MS = 1000;
 /** About a quarter of an hour. Milliseconds. */
 const MAX_LIMIT_MS = 1_000_000;
 
 /** Sleeping in atomic context is a mistake that nobody wants to miss, and looking for it is cheap. */
-const DEFAULTS: DebugSwitches = {
+const DEFAULTS: Required<Pick<DebugSwitches, (typeof SWITCHES)[number]>> & DebugSwitches = {
   locks: false,
   sleep: true,
   pageOwner: false,
   vm: false,
+  slab: false,
+  faults: false,
   lockHoldLimitMs: LOCK_HOLD_LIMIT_MS,
 };
 
@@ -30,8 +32,8 @@ export function readDebug(field: ConfigField): DebugSwitches | null {
   const lockHoldLimitMs = limit.isGiven ? limit.integer(1, MAX_LIMIT_MS) : LOCK_HOLD_LIMIT_MS;
   const watches = readWatches(fields);
   if (values.includes(null) || lockHoldLimitMs === null || watches === null) return null;
-  const [locks, sleep, pageOwner, vm] = values as boolean[];
-  return { locks, sleep, pageOwner, vm, lockHoldLimitMs, ...watches };
+  const [locks, sleep, pageOwner, vm, slab, faults] = values as boolean[];
+  return { locks, sleep, pageOwner, vm, slab, faults, lockHoldLimitMs, ...watches };
 }
 
 /** The limits of the watches, if they are given: the kernel knows what they are else. */
@@ -50,5 +52,13 @@ function readWatches(
 }
 
 function allSwitches(on: boolean): DebugSwitches {
-  return { locks: on, sleep: on, pageOwner: on, vm: on, lockHoldLimitMs: LOCK_HOLD_LIMIT_MS };
+  return {
+    locks: on,
+    sleep: on,
+    pageOwner: on,
+    vm: on,
+    slab: on,
+    faults: on,
+    lockHoldLimitMs: LOCK_HOLD_LIMIT_MS,
+  };
 }

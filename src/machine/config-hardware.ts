@@ -1,5 +1,5 @@
 import type { ArchName } from '../arch/address-space.js';
-import { FIRMWARE_BYTES, imageBytes, type Hardware } from '../arch/hardware.js';
+import { FIRMWARE_BYTES, imageBytes, type Hardware, type SlabProfile } from '../arch/hardware.js';
 import { MAX_NUMNODES } from '../kernel/core/limits.js';
 import { readBootHooks } from './config-boot-hooks.js';
 import { readCpus } from './config-cpus.js';
@@ -21,6 +21,7 @@ const FIELDS = [
   'movablecore',
   'numaZonelistOrder',
   'hz',
+  'slabProfile',
   'debug',
   'bootHooks',
 ] as const satisfies readonly (keyof MachineConfig)[];
@@ -112,11 +113,12 @@ function isNothing({ value }: ConfigField): boolean {
 function readSettings(
   fields: Fields,
   base: URL | undefined,
-): Parts<'numaZonelistOrder' | 'hz' | 'debug' | 'bootHooks'> {
-  const { numaZonelistOrder: order, hz } = fields;
+): Parts<'numaZonelistOrder' | 'hz' | 'slabProfile' | 'debug' | 'bootHooks'> {
+  const { numaZonelistOrder: order, hz, slabProfile: profile } = fields;
   return {
     numaZonelistOrder: order.isGiven ? order.oneOf(['default', 'node', 'zone'] as const) : 'default',
     hz: hz.isGiven ? hz.integer(MIN_HZ, MAX_HZ) : DEFAULT_HZ,
+    slabProfile: profile.isGiven ? profile.oneOf<SlabProfile>(['2.6.10', '2.6.24']) : '2.6.10',
     debug: readDebug(fields.debug),
     bootHooks: readBootHooks(fields.bootHooks, base),
   };

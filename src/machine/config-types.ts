@@ -1,5 +1,5 @@
 import type { ArchName } from '../arch/address-space.js';
-import type { DebugSwitches, Hardware } from '../arch/hardware.js';
+import type { DebugSwitches, Hardware, SlabProfile } from '../arch/hardware.js';
 
 /** Bytes, or a text such as `'256M'`, `'640K'`, `'1G'`, `'0x100000000'`. */
 export type MemorySize = number | string;
@@ -45,6 +45,8 @@ export interface MachineConfig {
   readonly numaZonelistOrder?: Hardware['numaZonelistOrder'] | undefined;
   /** Clock ticks a second. Default 100. */
   readonly hz?: number | undefined;
+  /** Which kmalloc: `'2.6.10'` gives up to 128 KiB, `'2.6.24'` up to 4 MiB, and ZERO_SIZE_PTR for 0 bytes. Default `'2.6.10'`. */
+  readonly slabProfile?: SlabProfile | undefined;
   /** Default: only `sleep` is on. `true`: all on, `false`: all off. */
   readonly debug?:
     boolean | { readonly [Switch in keyof DebugSwitches]?: DebugSwitches[Switch] | undefined } | undefined;

@@ -51,7 +51,16 @@ describe('presets', () => {
       movablecore: 4 * MIB,
       numaZonelistOrder: 'default',
       hz: 100,
-      debug: { locks: false, sleep: true, pageOwner: false, vm: false, lockHoldLimitMs: 1000 },
+      slabProfile: '2.6.10',
+      debug: {
+        locks: false,
+        sleep: true,
+        pageOwner: false,
+        vm: false,
+        slab: false,
+        faults: false,
+        lockHoldLimitMs: 1000,
+      },
       bootHooks: [],
     } satisfies Hardware);
   });
@@ -161,6 +170,8 @@ describe('objects', () => {
       sleep: true,
       pageOwner: false,
       vm: true,
+      slab: false,
+      faults: false,
       lockHoldLimitMs: 5,
     });
     expect(loadHardware({ nodes, debug: { softLockupLimitMs: 7, hungTaskLimitMs: 9 } }).debug).toMatchObject({
@@ -172,6 +183,8 @@ describe('objects', () => {
       sleep: true,
       pageOwner: true,
       vm: true,
+      slab: true,
+      faults: true,
       lockHoldLimitMs: 1000,
     });
   });

@@ -142,7 +142,7 @@ const unknownFields: [string, unknown, string[]][] = [
     withFields({ zonelimits: {} }),
     [
       `zonelimits: unknown field, nearest is 'zoneLimits' (fields: arch, nodes, distances, holes, zoneLimits, ` +
-        'movablecore, numaZonelistOrder, hz, debug, bootHooks)',
+        'movablecore, numaZonelistOrder, hz, slabProfile, debug, bootHooks)',
     ],
   ],
   [
@@ -159,7 +159,7 @@ const unknownFields: [string, unknown, string[]][] = [
     'of the debug switches',
     withFields({ debug: { pageowner: true } }),
     [
-      `debug.pageowner: unknown field, nearest is 'pageOwner' (fields: locks, sleep, pageOwner, vm, lockHoldLimitMs, softLockupLimitMs, hungTaskLimitMs)`,
+      `debug.pageowner: unknown field, nearest is 'pageOwner' (fields: locks, sleep, pageOwner, vm, slab, faults, lockHoldLimitMs, softLockupLimitMs, hungTaskLimitMs)`,
     ],
   ],
 ];
@@ -300,7 +300,7 @@ const memoryRules: [string, unknown, string[]][] = [
       bootHooks: Array.from({ length: 4000 }, () => ({ module: 'a-driver', name: 'driver_init' })),
     }),
     [
-      'nodes: need 172376 bytes of firmware tables, more than the 131008 there are; ' +
+      'nodes: need 172427 bytes of firmware tables, more than the 131008 there are; ' +
         'use fewer holes, ranges or boot hooks',
     ],
   ],

@@ -3,7 +3,7 @@ import { MemoryImage } from '../../src/image/memory-image.js';
 import { setCpuState } from '../../src/kernel/core/cpu-mask.js';
 import { CPU_ONLINE } from '../../src/kernel/core/cpu-area.js';
 import type { ModuleFunction, Platform } from '../../src/kernel/core/platform.js';
-import { smp_boot_done, start_kernel } from '../../src/kernel/boot.js';
+import { smp_boot_done, startPageAllocator } from '../../src/kernel/boot.js';
 import { writeFirmware } from '../../src/kernel/firmware.js';
 import type { Kernel } from '../../src/kernel/kernel.js';
 
@@ -92,6 +92,7 @@ export function twoNodes(mib = 32, changes: Partial<Hardware> = {}): Hardware {
     movablecore: 0,
     numaZonelistOrder: 'default',
     hz: 100,
+    slabProfile: '2.6.10',
     debug: { locks: false, sleep: true, pageOwner: false, vm: true, lockHoldLimitMs: 1000 },
     bootHooks: [],
     ...changes,
@@ -102,14 +103,16 @@ export function twoNodes(mib = 32, changes: Partial<Hardware> = {}): Hardware {
  * Boots a machine on this thread, with all CPUs online and idle.
  *
  * @param image all zero
+ * @param startKernel how far: by default without the slab allocator, so that a test knows every page
  */
 export function bootInProcess(
   hardware: Hardware = twoNodes(),
   image = MemoryImage.create(imageBytes(hardware)),
+  startKernel = startPageAllocator,
 ): LoneMachine {
   writeFirmware(image, hardware);
   const platform = new LonePlatform(image.i32);
-  const k = start_kernel(image, platform);
+  const k = startKernel(image, platform);
   for (let cpu = 1; cpu < hardware.cpuNodes.length; cpu++) setCpuState(k, cpu, CPU_ONLINE);
   smp_boot_done(k);
   const cpus = hardware.cpuNodes.map((_, cpu) => k.as(cpu));

@@ -1,5 +1,5 @@
 import { array, bytes, double, lineStart, struct, word } from '../../image/struct.js';
-import { CPU_IRQ } from './interrupt-data.js';
+import { CPU_IRQ, TIMER_LIST } from './interrupt-data.js';
 import {
   COMM_BYTES,
   MAX_LOCKS_HELD,
@@ -136,6 +136,10 @@ export const CPU_AREA = struct('cpu_area', {
 
   irqStart: lineStart,
   irq: CPU_IRQ,
+
+  /** The slab allocator's reaper: its timer, and the node whose objects it gives back next. The CPU's own. */
+  reap_timer: TIMER_LIST,
+  reap_node: word,
   end: lineStart,
 });
 

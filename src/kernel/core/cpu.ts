@@ -36,7 +36,7 @@ export interface Cpu {
   /** Runs the softirqs that are pending on this CPU, unless it is in an interrupt or has bottom halves disabled. */
   do_softirq(): void;
   /** Calls the kernel or module function with this symbol number on this CPU; its result, 0 if that is no number. */
-  call(symbol: number, info: number, second?: number): number;
+  call(symbol: number, info: number, second?: number, third?: number): number;
   /** What lies at a word index of the image, for reports: `node 0, zone Normal, lock`. */
   nameOf(index: number): string;
   /** The kernel as another CPU sees it, for a thread that has taken that CPU's place while it is idle. */

@@ -6,7 +6,9 @@ import { KERNEL_IRQ } from './interrupt-data.js';
 import {
   COMM_BYTES,
   CPUMASK_WORDS,
+  IMAGE_SECTIONS,
   LOG_BUF_BYTES,
+  MAX_GENERAL_CACHES,
   MAX_LOCK_CLASSES,
   MAX_MODULE_SYMBOLS,
   MAX_NUMNODES,
@@ -63,6 +65,8 @@ const KERNEL_DATA = struct('kernel', {
 
   /** For each section: word index of its memory, minus nothing; -1 where no memory is. Constant after boot. */
   section_memory: array(word, NR_MEM_SECTIONS),
+  /** The other way round: the section that lies in each section of the image. Constant after boot. */
+  image_sections: array(word, IMAGE_SECTIONS),
   /** For each section: word index that the struct page of frame 0 would have. 0: no memory map. Constant after boot. */
   section_mem_map: array(word, NR_MEM_SECTIONS),
   /** For each section: word index that the page_owner record of frame 0 would have; 0 without debug.pageOwner. */
@@ -167,6 +171,28 @@ const KERNEL_DATA = struct('kernel', {
   /** Class of the locks of all percpu_counters. Constant after boot. */
   percpu_counter_class: word,
 
+  slabStart: lineStart,
+  /** The general caches by size class, those of ZONE_DMA behind them; the cache of caches. Constant after boot. */
+  malloc_caches: array(word, 2 * MAX_GENERAL_CACHES),
+  cache_cache: word,
+  /** Word index of the boot memory that the first caches begin in. Constant after boot. */
+  slab_boot: word,
+  /** An array_cache without room and without objects, all zero. Constant. */
+  no_array: array(word, 8),
+  /** Bytes that kmalloc gives at most; whether it gives ZERO_SIZE_PTR for none. Constant after boot. */
+  kmalloc_max: word,
+  kmalloc_zero_size: word,
+  /** Orders of slabs: where the search for a better one ends, and the largest. Constant after boot. */
+  slab_break_order: word,
+  slab_max_order: word,
+  /** Classes of the locks of caches. Constant after boot. */
+  slab_lock_classes: array(word, 4),
+  /** Who changes the chain of caches, or what a cache consists of, has the mutex (6 words, see MUTEX). */
+  cache_chain_mutex: array(word, 6),
+  /** All caches, a list_head. Changed with the mutex under the lock; read under either. */
+  cache_chain_lock: array(word, 2),
+  cache_chain: array(word, 2),
+
   lockdepStart: lineStart,
   /** Lock classes: their names, and the orders in which they were taken. Changed under lockdep_lock. */
   lockdep_lock: word,
@@ -219,3 +245,4 @@ export const DEBUG_LOCKS = 1;
 export const DEBUG_SLEEP = 2;
 export const DEBUG_PAGE_OWNER = 4;
 export const DEBUG_VM = 8;
+export const DEBUG_SLAB = 16;

@@ -32,5 +32,9 @@ export const MAX_MODULE_SYMBOLS = 256;
 export const MODULE_SYMBOL_BYTES = 512;
 /** Tasks with a thread of their own that can exist at a time. */
 export const MAX_KTHREADS = 256;
+/** Sizes of the general caches of kmalloc. */
+export const MAX_GENERAL_CACHES = 20;
+/** Sections that an image can have. */
+export const IMAGE_SECTIONS = 1024;
 /** Lines that one task can wait in at a time. */
 export const MAX_WAITS = 4;

@@ -56,8 +56,8 @@ export interface Platform {
   load(url: string, name: string): ModuleFunction;
 }
 
-/** A module's function that the kernel calls on a CPU, with that CPU's kernel and one or two numbers. */
-export type ModuleFunction = (k: unknown, info: number, second?: number) => unknown;
+/** A module's function that the kernel calls on a CPU, with that CPU's kernel and one to three numbers. */
+export type ModuleFunction = (k: unknown, info: number, second?: number, third?: number) => unknown;
 
 /** Waits of unknown length are cut into pieces of this many milliseconds, so that a panic or a death is noticed. */
 export const WAIT_SLICE_MS = 50;

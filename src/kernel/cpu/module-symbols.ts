@@ -4,12 +4,7 @@ import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { MAX_MODULE_SYMBOLS, MODULE_SYMBOL_BYTES } from '../core/limits.js';
 import { rawLock, rawUnlock } from '../core/raw-lock.js';
-import {
-  FIRST_MODULE_SYMBOL,
-  SYM_DRAIN_LOCAL_PAGES,
-  SYM_PROCESS_TIMEOUT,
-  SYM_REFRESH_CPU_VM_STATS,
-} from '../core/symbols.js';
+import { END_OF_KERNEL_SYMBOLS, FIRST_MODULE_SYMBOL } from '../core/symbols.js';
 
 /**
  * Functions of modules, by number: the image holds `name@url` for each, so that any thread can load and call it.
@@ -71,7 +66,6 @@ function startOf(index: number): number {
  * @throws KernelBug when there is none
  */
 export function checkSymbol(k: Cpu, symbol: number): void {
-  const isKernels =
-    symbol === SYM_DRAIN_LOCAL_PAGES || symbol === SYM_REFRESH_CPU_VM_STATS || symbol === SYM_PROCESS_TIMEOUT;
+  const isKernels = symbol > 0 && symbol < END_OF_KERNEL_SYMBOLS;
   if (!isKernels) moduleSymbolText(k, symbol);
 }

@@ -72,6 +72,29 @@ function allocByPolicy(k: Cpu, gfp_mask: gfp_t, order: number): number {
   }
 }
 
+/**
+ * The node that the running task's memory policy wants an object of the slab allocator from (slab_node). Takes a turn of an
+ * interleaved policy. Process context.
+ */
+export function slab_node(k: Cpu): number {
+  const { i32, area } = k;
+  switch (i32[area + MODE]) {
+    case MPOL_INTERLEAVE: {
+      const nid = i32[area + CPU_AREA.at.il_next];
+      i32[area + CPU_AREA.at.il_next] = nextNode(k, area + CPU_AREA.at.policy_nodes, nid);
+      return nid;
+    }
+    case MPOL_BIND:
+      return i32[i32[bindZonelist(k, false) + FIRST_ZONE] + ZONE.at.node];
+    case MPOL_PREFERRED: {
+      const preferred = i32[area + CPU_AREA.at.policy_node];
+      return preferred < 0 ? k.node : preferred;
+    }
+    default:
+      return k.node;
+  }
+}
+
 /** The next node of the mask in turn; a page that really comes from its first zone is an interleave hit. */
 function allocInterleaved(k: Cpu, gfp_mask: gfp_t, order: number): number {
   const { i32, area } = k;

@@ -30,6 +30,8 @@ export const ZONE_STAT_NAMES = [
 export const NR_FREE_PAGES = 0;
 export const NR_INACTIVE = 1;
 export const NR_ACTIVE = 2;
+export const NR_SLAB_RECLAIMABLE = 8;
+export const NR_SLAB_UNRECLAIMABLE = 9;
 export const NR_VM_ZONE_STAT_ITEMS = ZONE_STAT_NAMES.length;
 
 /** A per-CPU list of single pages (struct per_cpu_pages). Only its CPU touches it, with interrupts off. */

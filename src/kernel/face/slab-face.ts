@@ -1,0 +1,90 @@
+import type { gfp_t } from '../mm/gfp.js';
+import * as alloc from '../slab/alloc.js';
+import { kmem_cache_create } from '../slab/cache-create.js';
+import { kmem_cache_destroy, kmem_cache_shrink } from '../slab/cache-destroy.js';
+import { kmem_cache_name } from '../slab/cache-name.js';
+import * as free from '../slab/free.js';
+import { KMEM_CACHE } from '../slab/kmem-cache.js';
+import * as general from '../slab/kmalloc.js';
+import { TaskFace } from './task-face.js';
+
+// Module-local constants: V8 folds them into the code, imported ones cost a load each.
+const cacheAlloc = alloc.kmem_cache_alloc;
+const cacheFree = free.kmem_cache_free;
+const freeObject = free.kfree;
+const allocBytes = general.kmalloc;
+
+/** The slab allocator: a cache (`kmem_cache_t *`) is a word index of the image, an object a kernel address. */
+export abstract class SlabFace extends TaskFace {
+  kmem_cache_create(
+    name: string | number,
+    size: number,
+    align: number,
+    flags: number,
+    ctor = 0,
+    dtor = 0,
+  ): number {
+    return kmem_cache_create(this, name, size, align, flags, ctor, dtor);
+  }
+
+  kmem_cache_alloc(cache: number, gfp: gfp_t): number {
+    return cacheAlloc(this, cache, gfp);
+  }
+
+  kmem_cache_alloc_node(cache: number, gfp: gfp_t, nid: number): number {
+    return alloc.kmem_cache_alloc_node(this, cache, gfp, nid);
+  }
+
+  kmem_cache_zalloc(cache: number, gfp: gfp_t): number {
+    return alloc.kmem_cache_zalloc(this, cache, gfp);
+  }
+
+  kmem_cache_free(cache: number, object: number): void {
+    cacheFree(this, cache, object);
+  }
+
+  kmem_cache_shrink(cache: number): number {
+    return kmem_cache_shrink(this, cache);
+  }
+
+  kmem_cache_destroy(cache: number): number {
+    return kmem_cache_destroy(this, cache);
+  }
+
+  /** Bytes of an object, as they were asked for. */
+  kmem_cache_size(cache: number): number {
+    return this.i32[cache + KMEM_CACHE.at.obj_size];
+  }
+
+  kmem_cache_name(cache: number): string {
+    return kmem_cache_name(this, cache);
+  }
+
+  kmalloc(size: number, gfp: gfp_t): number {
+    return allocBytes(this, size, gfp);
+  }
+
+  kmalloc_node(size: number, gfp: gfp_t, nid: number): number {
+    return general.kmalloc_node(this, size, gfp, nid);
+  }
+
+  kzalloc(size: number, gfp: gfp_t): number {
+    return general.kzalloc(this, size, gfp);
+  }
+
+  kcalloc(n: number, size: number, gfp: gfp_t): number {
+    return general.kcalloc(this, n, size, gfp);
+  }
+
+  krealloc(p: number, size: number, gfp: gfp_t): number {
+    return general.krealloc(this, p, size, gfp);
+  }
+
+  kfree(p: number): void {
+    freeObject(this, p);
+  }
+
+  ksize(p: number): number {
+    return general.ksize(this, p);
+  }
+}

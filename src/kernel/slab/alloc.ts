@@ -1,0 +1,109 @@
+import { WORD_INDEX_MASK } from '../../image/memory-image.js';
+import { BUG } from '../core/bug.js';
+import type { Cpu } from '../core/cpu.js';
+import { CPU_AREA } from '../core/cpu-area.js';
+import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
+import { DEBUG_SLEEP, KERNEL } from '../core/kernel-data.js';
+import { in_interrupt } from '../core/preempt.js';
+import { might_sleep } from '../cpu/might-sleep.js';
+import { __GFP_DMA, __GFP_WAIT, __GFP_ZERO, type gfp_t } from '../mm/gfp.js';
+import { slab_node } from '../mm/mempolicy.js';
+import { ARRAY_CACHE, ARRAYS, ENTRY, KMEM_CACHE } from './kmem-cache.js';
+import { takeLocal } from './refill.js';
+import { takeFromNode } from './remote.js';
+import { slotAddress, slotWord } from './slot.js';
+
+/**
+ * Allocation of objects (facts file, sections 3.1 and 3.5). Nearly all take the one that this CPU got last from its own array:
+ * a few plain accesses, between which nothing can come, since interrupts are served and tasks change only where the kernel
+ * polls. All else goes the long way.
+ */
+
+// Module-local constants: V8 folds them into the code, imported ones cost a load each.
+const INDEX = WORD_INDEX_MASK;
+const ARRAY_TABLE = ARRAYS;
+const AVAIL = ARRAY_CACHE.at.avail;
+const TOUCHED = ARRAY_CACHE.at.touched;
+const FIRST = ENTRY;
+const PREEMPT_COUNT = CPU_AREA.at.preempt_count;
+const IRQS_DISABLED = CPU_AREA.at.irqs_disabled;
+const MEMPOLICY = CPU_AREA.at.mempolicy;
+const WAIT_BIT = __GFP_WAIT;
+const ZERO_BIT = __GFP_ZERO;
+const LONG_BITS = __GFP_ZERO | __GFP_DMA;
+const SLEEP_BIT = DEBUG_SLEEP;
+
+/**
+ * The object that this CPU got last, if the request can be served so; its slot, or 0. Also for requests whose cache is not
+ * known to be the right one unless they are plain: with `__GFP_ZERO` or `__GFP_DMA` the answer is 0.
+ */
+export function takeOwn(k: Cpu, cache: number, gfp: gfp_t): number {
+  const { i32 } = k;
+  const area = k.area & INDEX;
+  let odd = i32[area + MEMPOLICY] | (gfp & LONG_BITS);
+  // Where might_sleep() could have something to report.
+  if ((gfp & WAIT_BIT) !== 0) odd |= i32[area + PREEMPT_COUNT] | i32[area + IRQS_DISABLED];
+  const array = i32[(cache & INDEX) + ARRAY_TABLE + k.cpu] & INDEX;
+  const left = i32[array + AVAIL] - 1;
+  if (odd !== 0 || left < 0) return 0;
+  i32[array + AVAIL] = left;
+  i32[array + TOUCHED] = 1;
+  return i32[array + FIRST + left];
+}
+
+/**
+ * An object.
+ *
+ * @param cache from `kmem_cache_create`
+ * @param gfp matters when the cache has to grow; with `__GFP_ZERO` the object is cleared
+ * @returns its kernel address, or 0 (NULL). Context: may sleep if the mask has `__GFP_WAIT`, else any
+ */
+export function kmem_cache_alloc(k: Cpu, cache: number, gfp: gfp_t): number {
+  const slot = takeOwn(k, cache, gfp);
+  return slot !== 0 ? (slot >>> 0) * 4 + k.space.PAGE_OFFSET : allocLong(k, cache, gfp, -1);
+}
+
+/**
+ * An object in memory of a node; elsewhere when that has none.
+ *
+ * @param nid below 0: as {@link kmem_cache_alloc}
+ */
+export function kmem_cache_alloc_node(k: Cpu, cache: number, gfp: gfp_t, nid: number): number {
+  if (nid < 0) return kmem_cache_alloc(k, cache, gfp);
+  if (!(Number.isInteger(nid) && nid < k.i32[KERNEL.nr_nodes]))
+    BUG(k, `kmem_cache_alloc_node: there is no node ${nid}`);
+  return allocLong(k, cache, gfp, nid);
+}
+
+/** {@link kmem_cache_alloc} of a cleared object. */
+export function kmem_cache_zalloc(k: Cpu, cache: number, gfp: gfp_t): number {
+  return kmem_cache_alloc(k, cache, gfp | ZERO_BIT);
+}
+
+/** The long way: everything that the short one leaves alone. */
+export function allocLong(k: Cpu, cache: number, gfp: gfp_t, node: number): number {
+  if ((gfp & WAIT_BIT) !== 0 && (k.debug & SLEEP_BIT) !== 0) might_sleep(k);
+  const slot = allocSlot(k, cache, gfp & ~ZERO_BIT, node);
+  if (slot === 0) return 0;
+  if ((gfp & ZERO_BIT) !== 0) {
+    const start = slotWord(k, slot);
+    k.i32.fill(0, start, start + k.i32[cache + KMEM_CACHE.at.buffer_size] / 4);
+  }
+  return slotAddress(k, slot);
+}
+
+/**
+ * An object for the allocator itself, or for a request that goes the long way.
+ *
+ * @param node below 0: as the task's memory policy says, else this CPU's
+ * @returns its slot, or 0. Context: by the mask
+ */
+export function allocSlot(k: Cpu, cache: number, gfp: gfp_t, node: number): number {
+  const flags = local_irq_save(k);
+  const wanted = node >= 0 || k.i32[k.area + MEMPOLICY] === 0 || in_interrupt(k) ? node : slab_node(k);
+  let slot = 0;
+  if (wanted < 0 || wanted === k.node) slot = takeLocal(k, cache, gfp);
+  if (slot === 0) slot = takeFromNode(k, cache, gfp, wanted < 0 ? k.node : wanted);
+  local_irq_restore(k, flags);
+  return slot;
+}

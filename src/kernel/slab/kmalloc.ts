@@ -1,0 +1,103 @@
+import { BUG } from '../core/bug.js';
+import type { Cpu } from '../core/cpu.js';
+import { KERNEL } from '../core/kernel-data.js';
+import { __GFP_ZERO, type gfp_t } from '../mm/gfp.js';
+import { virt_to_page } from '../mm/address.js';
+import { PAGE, pageOf } from '../mm/page.js';
+import { memcpy } from '../mm/access.js';
+import { allocLong, takeOwn as fromOwnArray } from './alloc.js';
+import { checkSlabObject, kfree } from './free.js';
+import { CLASS_SHIFT, CLASS_TABLE, generalCache, ZERO_SIZE_PTR } from './general-caches.js';
+import { KMEM_CACHE } from './kmem-cache.js';
+
+/**
+ * Memory by the byte (facts file, section 4): contiguous, physically too, not cleared, from the general caches. A request for
+ * 0 bytes gets the smallest object, as up to 2.6.22, or, on machines of the later profile, ZERO_SIZE_PTR.
+ */
+
+// Module-local constants: V8 folds them into the code, imported ones cost a load each.
+const CACHES = KERNEL.malloc_caches;
+const TABLE = CLASS_TABLE;
+const ENTRIES = CLASS_TABLE.length - 1;
+const SHIFT = CLASS_SHIFT;
+const ROUND = (1 << CLASS_SHIFT) - 1;
+const takeOwn = fromOwnArray;
+const MAX_SIZE = KERNEL.kmalloc_max;
+const OBJ_SIZE = KMEM_CACHE.at.obj_size;
+
+/**
+ * `size` bytes.
+ *
+ * @returns kernel address; 0 (NULL) without memory, and for more than the largest size (131072 bytes, or 4 MiB on machines
+ *   of the later profile). Context: may sleep if the mask has `__GFP_WAIT`, else any
+ */
+export function kmalloc(k: Cpu, size: number, gfp: gfp_t): number {
+  const slot =
+    size >>> SHIFT < ENTRIES ? takeOwn(k, k.i32[CACHES + TABLE[(size + ROUND) >>> SHIFT]], gfp) : 0;
+  return slot !== 0 ? (slot >>> 0) * 4 + k.space.PAGE_OFFSET : kmallocLong(k, size, gfp, -1);
+}
+
+/** {@link kmalloc}, the long way: any size, any mask. */
+function kmallocLong(k: Cpu, size: number, gfp: gfp_t, node: number): number {
+  if (size >>> 0 !== size || (size - 1) >>> 0 >= k.i32[MAX_SIZE]) return kmallocOdd(k, size, gfp);
+  return allocLong(k, generalCache(k, size, gfp), gfp, node);
+}
+
+/** {@link kmalloc} preferably from a node; -1: this CPU's. */
+export function kmalloc_node(k: Cpu, size: number, gfp: gfp_t, nid: number): number {
+  if (nid >= k.i32[KERNEL.nr_nodes]) BUG(k, `kmalloc_node: there is no node ${nid}`);
+  return nid < 0 ? kmalloc(k, size, gfp) : kmallocLong(k, size, gfp, nid);
+}
+
+/** {@link kmalloc}, cleared. */
+export function kzalloc(k: Cpu, size: number, gfp: gfp_t): number {
+  return kmallocLong(k, size, gfp | __GFP_ZERO, -1);
+}
+
+/** An array of `n` elements, cleared; NULL when its size cannot be a size at all. */
+export function kcalloc(k: Cpu, n: number, size: number, gfp: gfp_t): number {
+  return kzalloc(k, n * size, gfp);
+}
+
+/** Sizes that no cache serves. */
+function kmallocOdd(k: Cpu, size: number, gfp: gfp_t): number {
+  if (!(Number.isInteger(size) && size >= 0))
+    BUG(k, `kmalloc of ${size} bytes: must be an integer, 0 or more`);
+  if (size > 0) return 0;
+  return k.i32[KERNEL.kmalloc_zero_size] === 0 ? kmalloc(k, 1, gfp) : ZERO_SIZE_PTR;
+}
+
+/**
+ * Makes an object larger or smaller. What both have in common stays; the pointer stays where the object is large enough.
+ *
+ * @param p from kmalloc; NULL: as {@link kmalloc}
+ * @param size 0 frees the object
+ * @returns the object, which may have moved; NULL when there is no memory: then the old one is as it was
+ */
+export function krealloc(k: Cpu, p: number, size: number, gfp: gfp_t): number {
+  const isNone = p === 0 || (p === ZERO_SIZE_PTR && k.i32[KERNEL.kmalloc_zero_size] !== 0);
+  if (size === 0 && p !== 0) {
+    kfree(k, p);
+    return k.i32[KERNEL.kmalloc_zero_size] === 0 ? 0 : ZERO_SIZE_PTR;
+  }
+  if (isNone) return kmalloc(k, size, gfp);
+  const before = ksize(k, p);
+  if (size <= before) return p;
+  const moved = kmalloc(k, size, gfp);
+  if (moved === 0) return 0;
+  memcpy(k, moved, p, before);
+  kfree(k, p);
+  return moved;
+}
+
+/**
+ * Bytes that the object at an address can hold. Any context.
+ *
+ * @throws KernelBug when it is no object; in the later profile also for NULL, which before had 0 bytes
+ */
+export function ksize(k: Cpu, p: number): number {
+  const zeroSize = k.i32[KERNEL.kmalloc_zero_size] !== 0;
+  if ((zeroSize && p === ZERO_SIZE_PTR) || (!zeroSize && p === 0)) return 0;
+  checkSlabObject(k, p);
+  return k.i32[k.i32[pageOf(k.i32, virt_to_page(k, p)) + PAGE.at.lru] + OBJ_SIZE];
+}
