@@ -1,6 +1,5 @@
 import type { Kernel } from '../kernel/kernel.js';
 import { ABORTED } from './bench-barrier.js';
-import type { BenchHeap } from './kmalloc-bench-heap.js';
 import { sampleKmalloc } from './kmalloc-bench-sample.js';
 import type { KmallocTask, ThreadSample } from './kmalloc-bench-task.js';
 
@@ -18,7 +17,7 @@ export interface KmallocCpuTask extends KmallocTask {
  *
  * @throws Error when another CPU fails, and whatever the kernel throws; then the others give up too
  */
-export function sampleOnCpu(k: Kernel & BenchHeap, task: KmallocCpuTask): ThreadSample {
+export function sampleOnCpu(k: Kernel, task: KmallocCpuTask): ThreadSample {
   const write = (object: number, times: number): void => {
     const word = k.wordAt(object);
     const { i32 } = k;

@@ -11,6 +11,7 @@ const COMMANDS = [
   ['check'],
   ['demo'],
   ['bench', 'pages'],
+  ['bench', 'kmalloc'],
   ['bench', 'race'],
 ];
 

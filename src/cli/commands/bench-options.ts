@@ -21,14 +21,18 @@ export interface TypedMachineBench extends TypedBench {
   readonly cpus?: string;
 }
 
-/** Adds the options that say which machine, and how many of its CPUs. */
-export function addMachineOptions(command: Command): Command {
+/**
+ * Adds the options that say which machine, and how many of its CPUs.
+ *
+ * @param usual which numbers of CPUs are measured when none are given
+ */
+export function addMachineOptions(command: Command, usual = '1, 2, 4 ... all'): Command {
   return command
     .option(
       '--machine <preset|file>',
       `machine (default: ${DEFAULT_PRESET}, with as many CPUs as --cpus asks for)`,
     )
-    .option('--cpus <list>', 'numbers of CPUs, such as 1,2,4 or 1-4 (default: 1, 2, 4 ... all)');
+    .option('--cpus <list>', `numbers of CPUs, such as 1,2,4 or 1-4 (default: ${usual})`);
 }
 
 /** Adds `--repeats`. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Outcome } from '../output.js';
 import { addBenchCounters } from './bench-counters.js';
+import { addBenchKmalloc } from './bench-kmalloc.js';
 import { addBenchPages, BENCH_PAGES_EXAMPLE } from './bench-pages.js';
 import { addBenchRace } from './bench-race.js';
 import { addBenchSwitch } from './bench-switch.js';
@@ -12,6 +13,7 @@ export function addBench(program: Command, outcome: Outcome): void {
     .description('Measure the machine, or the explorer of races.')
     .addHelpText('before', BENCH_PAGES_EXAMPLE);
   addBenchPages(bench, outcome);
+  addBenchKmalloc(bench, outcome);
   addBenchCounters(bench, outcome);
   addBenchSwitch(bench, outcome);
   addBenchRace(bench, outcome);
