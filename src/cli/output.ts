@@ -45,10 +45,15 @@ export function note(text: string): void {
 /** Control characters but line ends and tabs: a message may quote a file that is no text. */
 const UNPRINTABLE = /[^\n\t\P{Cc}]/gu;
 
+/** A text that cannot disturb a terminal, wherever it comes from. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, '\u{fffd}');
+}
+
 /** Prints an error: what is wrong, not where in the program it was noticed. */
 export function printError(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
-  note(`${onStderr.red('gfp:')} ${message.replace(UNPRINTABLE, '\u{fffd}')}`);
+  note(`${onStderr.red('gfp:')} ${printable(message)}`);
 }
 
 /** The exit code that an error stands for. */

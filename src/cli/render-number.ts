@@ -21,3 +21,8 @@ export function rate(perSecond: number): string {
   const unit = perSecond >= 1000 ? 1000 : 1;
   return `${count(Math.round(perSecond / unit) * unit)}/s`;
 }
+
+/** A part of a whole in percent, `2.454%`; `0.000%` of nothing. */
+export function percent(part: number, whole: number): string {
+  return `${(whole === 0 ? 0 : (part / whole) * 100).toFixed(3)}%`;
+}

@@ -5,7 +5,7 @@ import { type TraceReplay } from '../trace/replay-result.js';
 import { type NamedCount, type TraceSummary } from '../trace/trace-summary.js';
 import { verdict } from './output.js';
 import { auditText } from './render-audit.js';
-import { amount, count, duration, rate } from './render-number.js';
+import { amount, count, duration, percent, rate } from './render-number.js';
 
 /** A column of text at the left, numbers in all others. */
 const LABEL_LEFT = new Set([0]);
@@ -18,6 +18,7 @@ export function replayText(replay: TraceReplay): string {
     ...eventLines(trace),
     '',
     ...objectLines(trace),
+    ...wasteLines(replay),
     '',
     ...pageLines(trace),
     '',
@@ -34,18 +35,27 @@ export function replayText(replay: TraceReplay): string {
 }
 
 /** Whether a replay went as it must, in one line. */
-export function replayVerdict({ trace, total, live, audit, leakedPages, fine }: TraceReplay): string {
+export function replayVerdict(replay: TraceReplay): string {
+  const { trace, total, live, caches, audit, leakedPages, fine } = replay;
   const name = basename(trace.file);
   if (fine) {
-    const failed = total.failures === 0 ? '' : `, ${amount(total.failures, 'allocation')} got nothing`;
-    return verdict(true, `${name}: fine, ${amount(total.events, 'page event')} replayed${failed}`);
+    const failures = total.failures + total.objectFailures;
+    const failed = failures === 0 ? '' : `, ${amount(failures, 'allocation')} got nothing`;
+    return verdict(true, `${name}: fine, ${eventsText(replay)} replayed${failed}`);
   }
   const reasons = [
     ...(audit.violations.length > 0 ? ['the audit found violations'] : []),
-    ...(live.agree ? [] : ['the counts of live pages do not agree']),
+    ...(live.agree ? [] : ['the counts of what is live do not agree']),
+    ...(caches.left === 0 ? [] : [`${amount(caches.left, 'cache')} could not be destroyed`]),
     ...(leakedPages === 0 ? [] : [`${amount(leakedPages, 'page')} did not come back`]),
   ];
   return verdict(false, `${name}: ${reasons.join(', ')}`);
+}
+
+/** How many events were run, and of what. */
+export function eventsText({ total, events }: TraceReplay): string {
+  const kind = { all: 'event', pages: 'page event', objects: 'object event' }[events];
+  return amount(total.events, kind);
 }
 
 function traceLine(trace: TraceSummary): string {
@@ -71,7 +81,7 @@ function eventLines(trace: TraceSummary): string[] {
 
 function objectLines({ objects }: TraceSummary): string[] {
   return [
-    'objects, as perf kmem stat adds them up (counted, not run: there is no slab allocator yet)',
+    'objects in the trace, as perf kmem stat adds them up',
     ...alignTable(
       [
         ['  bytes requested', count(objects.requestedBytes)],
@@ -87,6 +97,27 @@ function objectLines({ objects }: TraceSummary): string[] {
       LABEL_LEFT,
     ),
   ];
+}
+
+function wasteLines({ waste }: TraceReplay): string[] {
+  if (waste === null) return [];
+  const { total } = waste;
+  return [
+    '',
+    'internal fragmentation of the same requests',
+    ...alignTable(
+      [
+        ['', 'bytes given', 'wasted', 'of it'],
+        ['  traced kernel', ...shareCells(total.tracedBytes, total.tracedWastedBytes)],
+        ['  this machine', ...shareCells(total.givenBytes, total.wastedBytes)],
+      ],
+      LABEL_LEFT,
+    ),
+  ];
+}
+
+function shareCells(given: number, wasted: number): string[] {
+  return [count(given), count(wasted), percent(wasted, given)];
 }
 
 function pageLines({ pages }: TraceSummary): string[] {
@@ -112,41 +143,77 @@ export function cpuLines({ cpus, speed }: TraceReplay): string[] {
     count(cpu.node),
     count(cpu.allocs),
     count(cpu.frees),
-    count(cpu.failures),
+    count(cpu.objectAllocs),
+    count(cpu.objectFrees),
+    count(cpu.failures + cpu.objectFailures),
     count(cpu.waits),
     duration(cpu.waitSeconds),
     duration(cpu.busySeconds),
     rate(cpu.eventsPerSecond),
   ]);
-  const heading = ['  CPU', 'node', 'allocated', 'freed', 'failed', 'waits', 'waited', 'busy', 'page events'];
+  const heading = [
+    '  CPU',
+    'node',
+    'blocks',
+    'freed',
+    'objects',
+    'freed',
+    'failed',
+    'waits',
+    'waited',
+    'busy',
+    'events',
+  ];
   const warm =
     speed.warmEventsPerSecondPerCpu === null
       ? ''
       : ` the first time; ${rate(speed.warmEventsPerSecondPerCpu)} warm, the median of ${speed.warmPasses} more passes`;
   return [
-    'replay of the page events',
+    'replay',
     ...alignTable([heading, ...rows], new Set()),
     ...(idle.length === 0 ? [] : [`  without events: CPU ${idle.join(', ')}`]),
-    `  page events per CPU: ${rate(speed.eventsPerSecondPerCpu)}${warm}`,
+    `  events per CPU: ${rate(speed.eventsPerSecondPerCpu)}${warm}`,
     `  reading: ${rate(speed.linesPerSecond).replace('/s', ' lines/s')}, ${duration(speed.readSeconds)}`,
   ];
 }
 
-function liveLines({ live, total, leakedPages }: TraceReplay): string[] {
-  const size = (blocks: number, pages: number): string =>
-    `${amount(blocks, 'block')}, ${amount(pages, 'page')}`;
+function liveLines(replay: TraceReplay): string[] {
+  const { live, total, caches, leakedPages } = replay;
+  const blocks = (number: number, pages: number): string =>
+    `${amount(number, 'block')}, ${amount(pages, 'page')}`;
   const reasons = [
     ...(live.failedBlocks > 0 ? [`${amount(live.failedBlocks, 'live block')} got no memory`] : []),
     ...(live.missingFrees > 0 ? [`${amount(live.missingFrees, 'free')} missing in the trace`] : []),
+    ...(live.failedObjects > 0 ? [`${amount(live.failedObjects, 'live object')} got no memory`] : []),
   ];
   const explained = reasons.length > 0 ? `explained: ${reasons.join(', ')}` : 'equal';
+  const here = [blocks(live.blocks, live.pages), amount(live.objects, 'object')];
+  const there = [blocks(live.traceBlocks, live.tracePages), amount(live.traceObjects, 'object')];
+  const run = ([ofPages, ofObjects]: string[]): string =>
+    ({ all: `${ofPages}; ${ofObjects}`, pages: ofPages, objects: ofObjects })[replay.events];
+  const failures = total.failures + total.objectFailures;
+  const skipped = total.skippedFrees + total.skippedObjectFrees;
   return [
     'live at the end',
-    `  on the machine:  ${size(live.blocks, live.pages)}; its own event counters say ${amount(live.machinePages, 'page')}`,
-    `  in the trace:    ${size(live.traceBlocks, live.tracePages)}; ${verdict(live.agree, live.agree ? explained : 'NOT explained')}`,
-    `  failed allocations: ${count(total.failures)}; frees left out because of them: ${count(total.skippedFrees)}`,
+    `  on the machine:  ${run(here)}`,
+    `  in the trace:    ${run(there)}; ${verdict(live.agree, live.agree ? explained : 'NOT explained')}`,
+    `  by the machine's own event counters: ${amount(live.machinePages, 'page')}, ${count(live.slabPages)} of them in slabs` +
+      (live.largePages > 0 ? `, ${count(live.largePages)} in objects too large for kmalloc` : ''),
+    `  failed allocations: ${count(failures)}; frees left out because of them: ${count(skipped)}`,
+    ...(replay.events !== 'pages' && live.missingObjectFrees > 0
+      ? [
+          `  frees of objects missing in the trace: ${count(live.missingObjectFrees)}, done before the address was given again`,
+        ]
+      : []),
+    ...(caches.created > 0 ? [cacheLine(caches)] : []),
     `  after all was released: ${leakedPages === 0 ? 'every page came back' : verdict(false, `${count(leakedPages)} pages did NOT come back`)}`,
   ];
+}
+
+function cacheLine({ created, failed, left }: TraceReplay['caches']): string {
+  const missing = failed === 0 ? '' : `, ${count(failed)} could not be`;
+  const ends = left === 0 ? 'all destroyed' : verdict(false, `${count(left)} could NOT be destroyed`);
+  return `  caches: ${count(created - failed)} created${missing}; ${ends}`;
 }
 
 function numaLines({ numa }: TraceReplay): string[] {

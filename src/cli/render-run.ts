@@ -7,8 +7,8 @@ import { type TraceReplay } from '../trace/replay-result.js';
 import { verdict } from './output.js';
 import { auditText } from './render-audit.js';
 import { type MachineFacts, machineLine } from './render-machine.js';
-import { amount, count, duration, rate } from './render-number.js';
-import { cpuLines } from './render-replay.js';
+import { amount, count, duration, percent, rate } from './render-number.js';
+import { cpuLines, eventsText } from './render-replay.js';
 
 /** What a run has found; parts that it has not reached are missing. */
 export interface RunResult {
@@ -29,18 +29,21 @@ export const runText = {
     `${machineLine(machine)}, booted in ${duration(seconds)}`,
 
   replay: (result: TraceReplay, buddyinfo: string): string => {
-    const { trace, live } = result;
+    const { trace, live, waste } = result;
     const { objects, pages } = trace;
-    const wasted = `${count(objects.wastedBytes)} wasted (${objects.wastedPercent.toFixed(3)}%)`;
+    const here =
+      waste === null
+        ? ''
+        : `, here ${count(waste.total.wastedBytes)} (${percent(waste.total.wastedBytes, waste.total.givenBytes)})`;
     return [
       `replay  ${amount(trace.events, 'event')} of a real kernel: compilers, tar and gzip on ${amount(trace.cpus, 'CPU')}`,
-      `  objects, counted: ${amount(objects.allocations, 'allocation')}, ${count(objects.requestedBytes)} bytes wanted, ` +
-        `${count(objects.allocatedBytes)} given, ${wasted}`,
-      `  pages, run: ${amount(pages.allocations, 'allocation')} (${amount(pages.allocatedPages, 'page')}), ` +
+      `  objects: ${amount(objects.allocations, 'allocation')}, ${count(objects.requestedBytes)} bytes wanted; ` +
+        `wasted there ${count(objects.wastedBytes)} (${objects.wastedPercent.toFixed(3)}%)${here}`,
+      `  pages: ${amount(pages.allocations, 'allocation')} (${amount(pages.allocatedPages, 'page')}), ` +
         `${amount(pages.frees, 'free')}, ${count(pages.unmatchedFrees)} of them of what was there before`,
       ...cpuLines(result).slice(1),
-      `  live at the end: ${amount(live.pages, 'page')}, the trace says ${count(live.tracePages)}, ` +
-        `the machine's counters ${count(live.machinePages)}: ${verdict(live.agree, live.agree ? 'they agree' : 'they DISAGREE')}`,
+      `  live at the end: ${amount(live.pages, 'page')} and ${amount(live.objects, 'object')}, the trace says ` +
+        `${count(live.tracePages)} and ${count(live.traceObjects)}: ${verdict(live.agree, live.agree ? 'they agree' : 'they DISAGREE')}`,
       `  ${replayNuma(result)}`,
       '  /proc/buddyinfo after it:',
       indented(buddyinfo),
@@ -87,7 +90,7 @@ export const runText = {
         `gfp run: FAILED after ${duration(seconds)}: ${reasons.join(' and ')} found something wrong`,
       );
     }
-    const events = amount(replay?.total.events ?? 0, 'page event');
+    const events = replay === undefined ? '0 events' : eventsText(replay);
     const operations = amount(stress?.total.operations ?? 0, 'operation');
     return verdict(
       true,

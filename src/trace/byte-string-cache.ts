@@ -3,7 +3,7 @@ interface Entry<Value> {
   readonly value: Value;
 }
 
-/** Entries, a power of two. A trace has some 50 different flag texts and a dozen event names. */
+/** Entries, a power of two, for some 50 different flag texts or a dozen event names. */
 const ENTRIES = 1024;
 
 /** One step of the hash that {@link ByteStringCache} is asked with, to be taken byte by byte from 0. */
@@ -16,7 +16,14 @@ export function hashStep(hash: number, byte: number): number {
  * takes the place of an older one with the same hash: the size is fixed whatever the trace contains.
  */
 export class ByteStringCache<Value> {
-  readonly #entries = new Array<Entry<Value> | undefined>(ENTRIES).fill(undefined);
+  readonly #entries: (Entry<Value> | undefined)[];
+  readonly #mask: number;
+
+  /** @param entries how many, a power of two */
+  constructor(entries = ENTRIES) {
+    this.#entries = new Array<Entry<Value> | undefined>(entries).fill(undefined);
+    this.#mask = entries - 1;
+  }
 
   /**
    * The value kept for the bytes from start up to end, not included.
@@ -24,7 +31,7 @@ export class ByteStringCache<Value> {
    * @param hash their hash by {@link hashStep}
    */
   find(bytes: Uint8Array, start: number, end: number, hash: number): Value | undefined {
-    const entry = this.#entries[hash & (ENTRIES - 1)];
+    const entry = this.#entries[hash & this.#mask];
     if (entry === undefined) return undefined;
     const known = entry.bytes;
     if (known.length !== end - start) return undefined;
@@ -36,6 +43,7 @@ export class ByteStringCache<Value> {
 
   /** Keeps a value for the bytes from start up to end, not included. */
   keep(bytes: Uint8Array, start: number, end: number, hash: number, value: Value): void {
-    this.#entries[hash & (ENTRIES - 1)] = { bytes: bytes.slice(start, end), value };
+    // A Buffer's slice() is no copy: it would keep the whole chunk of the file.
+    this.#entries[hash & this.#mask] = { bytes: new Uint8Array(bytes.subarray(start, end)), value };
   }
 }

@@ -106,6 +106,7 @@ export class KmemStatistics {
         this.#pages.repeatedFrees++;
         break;
       case EventKind.objectAlloc:
+      case EventKind.cacheAlloc:
         this.#allocObject(event);
         break;
       case EventKind.objectFree:

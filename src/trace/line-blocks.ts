@@ -24,7 +24,7 @@ class PartialLine {
   /** Keeps a copy of the bytes: the chunk they are in may be used again by its reader. */
   append(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    this.#pieces.push(bytes.slice());
+    this.#pieces.push(new Uint8Array(bytes));
     this.#length += bytes.length;
     if (this.#length <= MAX_LINE_BYTES) return;
     throw new TraceError({

@@ -8,7 +8,7 @@ const NO_KEY = -1;
 export const NOT_LIVE = -1;
 
 /**
- * What is live, by its key, with a number for each: a hash table with open addressing in two typed arrays. An entry
+ * What is live, or otherwise known, by its key, with a number for each: a hash table with open addressing in two typed arrays. An entry
  * makes no object, and removing one leaves no mark behind, so that the size depends on what was live at once and
  * not on how much came and went. Keys are integers from 0 up to 2^53.
  */
@@ -35,6 +35,12 @@ export class LiveTable {
     this.size++;
     if (this.size * 2 > this.#mask) this.#grow();
     return NOT_LIVE;
+  }
+
+  /** The value of the key, or {@link NOT_LIVE}. */
+  get(key: number): number {
+    const at = this.#find(key);
+    return this.#keys[at] === key ? this.#values[at] : NOT_LIVE;
   }
 
   /**

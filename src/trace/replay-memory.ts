@@ -4,6 +4,7 @@ import { unusableFraction } from '../kernel/fs/sys/extfrag.js';
 import { pgalloc, pgfree } from '../kernel/fs/vm-events.js';
 import { type Kernel } from '../kernel/kernel.js';
 import { MAX_ORDER, populatedZones, ZONE, zoneName } from '../kernel/mm/zone.js';
+import { countSlabPages } from './slab-page-count.js';
 
 /** The free memory of a zone in the buddy system; what lies on the CPUs' page lists is not in it. */
 export interface ZoneState {
@@ -26,6 +27,8 @@ export interface MemoryState {
   readonly numa: readonly NodeCounters[];
   /** Pages allocated and not freed since boot, by the kernel's own event counters. */
   readonly allocatedPages: number;
+  /** Those of them that slabs consist of. */
+  readonly slabPages: number;
 }
 
 /**
@@ -46,7 +49,7 @@ export function readMemoryState(k: Kernel, nodes: number): MemoryState {
   });
   const numa = Array.from({ length: nodes }, (_, node) => ({ node, ...nodeNumaCounters(k, node) }));
   const allocated = k.space.zoneTypes.reduce((sum, type) => sum + pgalloc(k, type), 0);
-  return { zones, numa, allocatedPages: allocated - pgfree(k) };
+  return { zones, numa, allocatedPages: allocated - pgfree(k), slabPages: countSlabPages(k) };
 }
 
 /** What was counted between two states. */

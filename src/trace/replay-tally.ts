@@ -11,6 +11,11 @@ const COUNTS = [
   'skippedFrees',
   'pagesAllocated',
   'pagesFreed',
+  'objectAllocs',
+  'objectFrees',
+  'objectFailures',
+  'skippedObjectFrees',
+  'largePages',
   'waits',
 ] as const;
 type Counts = Record<(typeof COUNTS)[number], number>;
@@ -23,6 +28,11 @@ function noCounts(): Counts {
     skippedFrees: 0,
     pagesAllocated: 0,
     pagesFreed: 0,
+    objectAllocs: 0,
+    objectFrees: 0,
+    objectFailures: 0,
+    skippedObjectFrees: 0,
+    largePages: 0,
     waits: 0,
   };
 }
@@ -78,6 +88,7 @@ export function perSecond(events: number, seconds: number): number {
   return events === 0 || seconds <= 0 ? 0 : events / seconds;
 }
 
-function eventsOf({ allocs, frees, failures }: Counts): number {
-  return allocs + frees + failures;
+function eventsOf(counts: Counts): number {
+  const { allocs, frees, failures, objectAllocs, objectFrees, objectFailures } = counts;
+  return allocs + frees + failures + objectAllocs + objectFrees + objectFailures;
 }

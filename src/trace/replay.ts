@@ -4,11 +4,12 @@ import { type ProgramBatch } from './program.js';
 import { readAhead } from './read-ahead.js';
 import { chooseReplayCpus } from './replay-cpus.js';
 import { type MemoryState, numaBetween, readMemoryState } from './replay-memory.js';
-import { type LiveAtEnd, type ReplaySpeed, type TraceReplay } from './replay-result.js';
+import { type LiveAtEnd, type ReplayedCaches, type ReplaySpeed, type TraceReplay } from './replay-result.js';
+import { ReplaySlabs } from './replay-slabs.js';
 import { perSecond, ReplayTally } from './replay-tally.js';
 import { type ProgramResult, REPLAY_ABORTED, type ReplayTask } from './run-program.js';
 import { SlotTable } from './slot-table.js';
-import { TraceCompiler } from './trace-compiler.js';
+import { type ReplayedEvents, TraceCompiler } from './trace-compiler.js';
 import { TraceError } from './trace-error.js';
 
 /** How often progress is reported (milliseconds). */
@@ -21,7 +22,7 @@ export interface ReplayProgress {
   readonly file: string;
   /** Lines read. */
   readonly lines: number;
-  /** Page events run. */
+  /** Events run. */
   readonly events: number;
 }
 
@@ -29,6 +30,8 @@ export interface ReplayProgress {
 export interface ReplayOptions {
   /** How many of the machine's online CPUs run the trace; by default all. */
   readonly cpus?: number | undefined;
+  /** Which events are run; by default all. */
+  readonly events?: ReplayedEvents | undefined;
   /** Operations in a batch; by default BATCH_OPERATIONS. */
   readonly batchOperations?: number;
   /**
@@ -41,9 +44,13 @@ export interface ReplayOptions {
 }
 
 /**
- * Replays the page events of a trace on a machine, and releases what is live at the trace's end. The machine's CPUs
+ * Replays the page and object events of a trace on a machine, and releases what is live at the trace's end. The machine's CPUs
  * run the events of the trace's CPUs at the same time, while the trace is still being read; a free comes after its
  * allocation, also across CPUs. Nothing else may run on the machine meanwhile, or the counts will not agree.
+ *
+ * For the objects of each cache of the trace a cache of that name and object size is created when it is first used, and
+ * destroyed at the end. Where another allocator than this one gave kmalloc objects that are too large for this one's
+ * kmalloc, the replay allocates pages, as that allocator does. All caches of the machine are shrunk before and after.
  *
  * Allocations that the machine cannot fulfil are counted, not errors.
  *
@@ -57,7 +64,7 @@ export async function replayTrace(
   file: string,
   options: ReplayOptions = {},
 ): Promise<TraceReplay> {
-  const replay = new Replay(machine, file, options);
+  const replay = await Replay.prepare(machine, file, options);
   const { onProgress } = options;
   if (onProgress === undefined) return await replay.run();
   const timer = setInterval(() => {
@@ -79,22 +86,43 @@ class Replay {
   readonly #slots = new SlotTable();
   readonly #abort = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   readonly #tally: ReplayTally;
+  readonly #caches: ReplaySlabs;
+  readonly #events: ReplayedEvents;
   readonly #again: number;
   /** The trace and its release, as long as they can be run again. */
   #kept: ProgramBatch[] = [];
   #readMs = 0;
 
-  constructor(machine: Machine, file: string, options: ReplayOptions) {
-    this.#machine = machine;
-    this.#file = file;
-    this.#cpus = chooseReplayCpus(machine, options.cpus);
-    this.#tally = new ReplayTally(this.#cpus);
-    this.#again = options.again ?? 0;
-    const { batchOperations } = options;
-    this.#compiler = new TraceCompiler(file, {
-      cpus: this.#cpus.length,
+  /** A replay that can be run; the machine has been asked about its slab allocator. */
+  static async prepare(machine: Machine, file: string, options: ReplayOptions): Promise<Replay> {
+    const cpus = chooseReplayCpus(machine, options.cpus);
+    const caches = new ReplaySlabs(machine, cpus[0]);
+    const { batchOperations, events = 'all' } = options;
+    const compiler = new TraceCompiler(file, {
+      cpus: cpus.length,
+      events,
+      slabs: await caches.facts(),
       ...(batchOperations === undefined ? {} : { batchOperations }),
     });
+    return new Replay(machine, file, options, cpus, caches, compiler);
+  }
+
+  private constructor(
+    machine: Machine,
+    file: string,
+    options: ReplayOptions,
+    cpus: readonly number[],
+    caches: ReplaySlabs,
+    compiler: TraceCompiler,
+  ) {
+    this.#machine = machine;
+    this.#file = file;
+    this.#cpus = cpus;
+    this.#caches = caches;
+    this.#compiler = compiler;
+    this.#tally = new ReplayTally(cpus);
+    this.#events = options.events ?? 'all';
+    this.#again = options.again ?? 0;
   }
 
   progress(): ReplayProgress {
@@ -106,6 +134,7 @@ class Replay {
   }
 
   async run(): Promise<TraceReplay> {
+    await this.#caches.shrink();
     const before = this.#memory();
     const start = performance.now();
     await this.#runTrace();
@@ -114,21 +143,26 @@ class Replay {
     const audit = await this.#machine.audit();
     await this.#release();
     const passes = await this.#runAgain();
+    const waste = this.#events === 'pages' ? null : this.#compiler.waste(this.#caches.bytes);
+    const caches = await this.#endCaches();
     const leakedPages = this.#memory().allocatedPages - before.allocatedPages;
-    const live = this.#live(after.allocatedPages - before.allocatedPages);
+    const live = this.#live(after.allocatedPages - before.allocatedPages, after.slabPages - before.slabPages);
     const trace = this.#compiler.summary();
     return {
       trace,
+      events: this.#events,
       cpus: this.#tally.cpus(this.#machine.hardware.cpuNodes),
       total: this.#tally.total(),
       live,
+      waste,
+      caches,
       speed: this.#speed(trace.lines, totalSeconds, passes),
       numa: numaBetween(before, after),
       before: before.zones,
       after: after.zones,
       audit,
       leakedPages,
-      fine: audit.violations.length === 0 && live.agree && leakedPages === 0,
+      fine: audit.violations.length === 0 && live.agree && leakedPages === 0 && caches.left === 0,
     };
   }
 
@@ -140,7 +174,10 @@ class Replay {
       }
     } catch (error) {
       // The machine is as good as before, so it shall also have its memory back.
-      if (error instanceof TraceError) await this.#release();
+      if (error instanceof TraceError) {
+        await this.#release();
+        await this.#endCaches();
+      }
       throw error;
     }
   }
@@ -153,7 +190,16 @@ class Replay {
     }
   }
 
-  /** Runs the programs again; all slots are empty, as before the first time. Page events a second per CPU, each time. */
+  /** Destroys the caches, of which nothing is out any more. */
+  async #endCaches(): Promise<ReplayedCaches> {
+    const created = this.#caches.handles.length;
+    const failed = this.#caches.failures;
+    const left = await this.#caches.destroy();
+    await this.#caches.shrink();
+    return { created, failed, left };
+  }
+
+  /** Runs the programs again; all slots are empty, as before the first time. Events a second per CPU, each time. */
   async #runAgain(): Promise<number[]> {
     const speeds: number[] = [];
     for (let pass = 0; pass < this.#again && this.#kept.length > 0; pass++) {
@@ -182,12 +228,18 @@ class Replay {
   }
 
   async #runBatch(batch: ProgramBatch): Promise<ProgramResult[]> {
+    await this.#caches.ensure(batch.caches);
     // Each CPU finds its program under its own number.
     const programs = Array.from({ length: this.#machine.cpus }, (): Int32Array => NO_PROGRAM);
     this.#cpus.forEach((cpu, index) => {
       programs[cpu] = batch.programs[index];
     });
-    const task: ReplayTask = { programs, slots: this.#slots.ensure(batch.slots), abort: this.#abort };
+    const task: ReplayTask = {
+      programs,
+      slots: this.#slots.ensure(batch.slots),
+      caches: this.#caches.handles,
+      abort: this.#abort,
+    };
     const runs = this.#cpus.map(async (cpu) => {
       try {
         return (await this.#machine.cpu(cpu).run(CPU_MODULE, 'replayBatch', task)) as ProgramResult;
@@ -209,25 +261,41 @@ class Replay {
     return readMemoryState(this.#machine.console, this.#machine.hardware.nodes);
   }
 
-  /** @param machinePages by how many pages the machine's own count has grown */
-  #live(machinePages: number): LiveAtEnd {
-    const { allocs, frees, failures, skippedFrees, pagesAllocated, pagesFreed } = this.#tally.total();
-    const { liveBlocks, livePages, missingFrees } = this.#compiler.summary().pages;
-    const blocks = allocs - frees;
-    const pages = pagesAllocated - pagesFreed;
-    const failedBlocks = failures - skippedFrees;
-    const sameBlocks = blocks + failedBlocks === liveBlocks + missingFrees;
+  /**
+   * @param machinePages by how many pages the machine's own count has grown
+   * @param slabPages by how many pages its slabs have grown
+   */
+  #live(machinePages: number, slabPages: number): LiveAtEnd {
+    const total = this.#tally.total();
+    const { pages: tracePages, objects: traceObjects } = this.#compiler.summary();
+    const blocks = total.allocs - total.frees;
+    const pages = total.pagesAllocated - total.pagesFreed;
+    const failedBlocks = total.failures - total.skippedFrees;
+    const objects = total.objectAllocs - total.objectFrees;
+    const failedObjects = total.objectFailures - total.skippedObjectFrees;
+    const { largePages } = total;
+    const sameBlocks = blocks + failedBlocks === tracePages.liveBlocks + tracePages.missingFrees;
     // Which sizes failed or were lost is not known, only how many.
-    const samePages = pages === livePages || failedBlocks > 0 || missingFrees > 0;
+    const samePages = pages === tracePages.livePages || failedBlocks > 0 || tracePages.missingFrees > 0;
+    const sameObjects = objects + failedObjects === traceObjects.liveObjects;
     return {
       blocks,
       pages,
-      traceBlocks: liveBlocks,
-      tracePages: livePages,
+      traceBlocks: tracePages.liveBlocks,
+      tracePages: tracePages.livePages,
       failedBlocks,
-      missingFrees,
+      missingFrees: tracePages.missingFrees,
+      objects,
+      traceObjects: traceObjects.liveObjects,
+      failedObjects,
+      missingObjectFrees: traceObjects.missingFrees,
+      largePages,
+      slabPages,
       machinePages,
-      agree: sameBlocks && samePages && machinePages === pages,
+      agree:
+        (this.#events === 'objects' || (sameBlocks && samePages)) &&
+        (this.#events === 'pages' || sameObjects) &&
+        machinePages === pages + largePages + slabPages,
     };
   }
 

@@ -1,12 +1,20 @@
 import {
+  ARGUMENT_SHIFT,
+  GFP_MASK,
+  KIND_CACHE,
+  KIND_KMALLOC,
+  KIND_MASK,
+  KIND_PAGES,
+  NODE_SHIFT,
   OP_ALLOC,
   OP_CROSS,
+  OP_ON_NODE,
   OPERATION_WORDS,
-  ORDER_SHIFT,
   SLOT_AWAITED,
   SLOT_EMPTY,
-  SLOT_FAILED,
+  SLOT_FILLED,
 } from './program.js';
+import { type Slots } from './slot-table.js';
 
 /** Looks at a slot before the wait for it becomes a sleep: some microseconds. */
 const SPINS = 200;
@@ -26,8 +34,22 @@ export interface ReplayKernel {
   smp_processor_id(): number;
   /** Allocates 2^order pages; returns the first page frame number, or 0. */
   alloc_pages(gfp: number, order: number): number;
+  /** The same, of a node if it has some. */
+  alloc_pages_node(nid: number, gfp: number, order: number): number;
   /** Frees 2^order pages. */
   __free_pages(pfn: number, order: number): void;
+  /** Allocates an object of at least `size` bytes; returns its address, or 0. */
+  kmalloc(size: number, gfp: number): number;
+  /** The same, of a node if it has some. */
+  kmalloc_node(size: number, gfp: number, nid: number): number;
+  /** Frees an object of kmalloc. */
+  kfree(object: number): void;
+  /** Allocates an object of a cache; returns its address, or 0. */
+  kmem_cache_alloc(cache: number, gfp: number): number;
+  /** The same, of a node if it has some. */
+  kmem_cache_alloc_node(cache: number, gfp: number, nid: number): number;
+  /** Frees an object of a cache. */
+  kmem_cache_free(cache: number, object: number): void;
   /** Serves interrupts; throws when the machine has panicked. */
   poll(): void;
 }
@@ -37,7 +59,9 @@ export interface ReplayTask {
   /** What each CPU runs, by CPU number; a CPU without a program has nothing to do. */
   readonly programs: readonly Int32Array[];
   /** The slots, at least as many as the batch needs. */
-  readonly slots: Int32Array;
+  readonly slots: Slots;
+  /** The machine's caches by their numbers in the trace; 0 for one that could not be created. */
+  readonly caches: Int32Array;
   /**
    * One word: not zero ends the replay on all CPUs. A CPU that fails sets it; the host sets it when a CPU has died.
    */
@@ -47,18 +71,28 @@ export interface ReplayTask {
 /** What one CPU did in one batch. */
 export interface ProgramResult {
   readonly cpu: number;
-  /** Blocks allocated. */
+  /** Blocks of pages allocated. */
   readonly allocs: number;
   /** Blocks freed. */
   readonly frees: number;
-  /** Allocations that got nothing. */
+  /** Allocations of blocks that got nothing. */
   readonly failures: number;
-  /** Frees left out because their allocation had failed. */
+  /** Frees of blocks left out because their allocation had failed. */
   readonly skippedFrees: number;
   /** Pages in the blocks allocated. */
   readonly pagesAllocated: number;
   /** Pages in the blocks freed. */
   readonly pagesFreed: number;
+  /** Objects allocated. */
+  readonly objectAllocs: number;
+  /** Objects freed. */
+  readonly objectFrees: number;
+  /** Allocations of objects that got nothing. */
+  readonly objectFailures: number;
+  /** Frees of objects left out because their allocation had failed. */
+  readonly skippedObjectFrees: number;
+  /** Pages in objects too large for kmalloc: those allocated less those freed. */
+  readonly largePages: number;
   /** Frees that had to wait for their allocation on another CPU. */
   readonly waits: number;
   /** How long those waits were (nanoseconds). */
@@ -78,6 +112,11 @@ function newTally(): Tally {
     skippedFrees: 0,
     pagesAllocated: 0,
     pagesFreed: 0,
+    objectAllocs: 0,
+    objectFrees: 0,
+    objectFailures: 0,
+    skippedObjectFrees: 0,
+    largePages: 0,
     waits: 0,
     waitNs: 0,
   };
@@ -96,7 +135,7 @@ export function runProgram(k: ReplayKernel, task: ReplayTask): ProgramResult {
   const program = task.programs.at(cpu);
   if (program !== undefined) {
     try {
-      execute(k, program, task.slots, task.abort, tally);
+      execute(k, program, task, tally);
     } catch (error) {
       Atomics.store(task.abort, 0, 1);
       throw error;
@@ -106,83 +145,145 @@ export function runProgram(k: ReplayKernel, task: ReplayTask): ProgramResult {
   return { cpu, ...tally, elapsedNs };
 }
 
-function execute(
-  k: ReplayKernel,
-  program: Int32Array,
-  slots: Int32Array,
-  abort: Int32Array,
-  tally: Tally,
-): void {
+function execute(k: ReplayKernel, program: Int32Array, task: ReplayTask, tally: Tally): void {
+  const { abort, caches } = task;
+  const { values, states } = task.slots;
   for (let at = 0; at < program.length; at += OPERATION_WORDS) {
     if (abort[0] !== 0) throwAborted(k);
     const word = program[at];
-    const order = word >>> ORDER_SHIFT;
     const slot = program[at + 2];
     if ((word & OP_ALLOC) !== 0) {
-      const pfn = k.alloc_pages(program[at + 1], order);
-      if (pfn === 0) {
-        tally.failures++;
-      } else {
-        tally.allocs++;
-        tally.pagesAllocated += 1 << order;
-      }
-      const contents = pfn === 0 ? SLOT_FAILED : pfn;
-      if ((word & OP_CROSS) === 0) slots[slot] = contents;
-      else publish(slots, slot, contents);
+      const isOnNode = (word & OP_ON_NODE) !== 0;
+      values[slot] = isOnNode
+        ? allocateOnNode(k, word, program[at + 1], caches, tally)
+        : allocate(k, word, program[at + 1], caches, tally);
+      if ((word & OP_CROSS) !== 0) publish(states, slot);
       continue;
     }
-    const pfn = (word & OP_CROSS) === 0 ? slots[slot] : awaitSlot(k, slots, slot, abort, tally);
     // Nobody else looks at the slot before the next batch.
-    slots[slot] = SLOT_EMPTY;
-    if (pfn === SLOT_FAILED) {
-      tally.skippedFrees++;
-      continue;
+    if ((word & OP_CROSS) !== 0) {
+      awaitSlot(k, states, slot, abort, tally);
+      states[slot] = SLOT_EMPTY;
     }
-    k.__free_pages(pfn, order);
-    tally.frees++;
-    tally.pagesFreed += 1 << order;
+    free(k, word, values[slot], caches, tally);
   }
 }
 
-/** Fills a slot that another CPU may be waiting for; it is woken only if it sleeps. */
-function publish(slots: Int32Array, slot: number, contents: number): void {
-  if (Atomics.exchange(slots, slot, contents) === SLOT_AWAITED) Atomics.notify(slots, slot);
+/** Allocates what the operation says; returns a frame or an address, or 0. */
+function allocate(k: ReplayKernel, word: number, gfp: number, caches: Int32Array, tally: Tally): number {
+  const argument = word >>> ARGUMENT_SHIFT;
+  switch (word & KIND_MASK) {
+    case KIND_CACHE: {
+      const cache = caches[argument];
+      return countObject(cache === 0 ? 0 : k.kmem_cache_alloc(cache, gfp), tally);
+    }
+    case KIND_KMALLOC:
+      return countObject(k.kmalloc(argument, gfp), tally);
+    case KIND_PAGES:
+      return countPages(k.alloc_pages(gfp, argument), argument, tally);
+    default:
+      return countLarge(k.alloc_pages(gfp, argument), argument, tally);
+  }
 }
 
-/** The contents of a slot that another CPU fills. */
-function awaitSlot(
+/** The same for an operation that names a node. Few do. */
+function allocateOnNode(
   k: ReplayKernel,
-  slots: Int32Array,
-  slot: number,
-  abort: Int32Array,
+  word: number,
+  second: number,
+  caches: Int32Array,
   tally: Tally,
 ): number {
-  let contents = Atomics.load(slots, slot);
-  if (contents !== SLOT_EMPTY) return contents;
-  tally.waits++;
-  const start = performance.now();
-  contents = sleepForSlot(k, slots, slot, abort);
-  tally.waitNs += (performance.now() - start) * NS_PER_MS;
-  return contents;
+  const argument = word >>> ARGUMENT_SHIFT;
+  const gfp = second & GFP_MASK;
+  const nid = second >>> NODE_SHIFT;
+  switch (word & KIND_MASK) {
+    case KIND_CACHE: {
+      const cache = caches[argument];
+      return countObject(cache === 0 ? 0 : k.kmem_cache_alloc_node(cache, gfp, nid), tally);
+    }
+    case KIND_KMALLOC:
+      return countObject(k.kmalloc_node(argument, gfp, nid), tally);
+    case KIND_PAGES:
+      return countPages(k.alloc_pages_node(nid, gfp, argument), argument, tally);
+    default:
+      return countLarge(k.alloc_pages_node(nid, gfp, argument), argument, tally);
+  }
 }
 
-function sleepForSlot(k: ReplayKernel, slots: Int32Array, slot: number, abort: Int32Array): number {
-  let contents: number;
-  for (let spin = 0; spin < SPINS; spin++) {
-    contents = Atomics.load(slots, slot);
-    if (contents !== SLOT_EMPTY) return contents;
+function countObject(object: number, tally: Tally): number {
+  if (object === 0) tally.objectFailures++;
+  else tally.objectAllocs++;
+  return object;
+}
+
+function countLarge(pfn: number, order: number, tally: Tally): number {
+  if (pfn !== 0) tally.largePages += 1 << order;
+  return countObject(pfn, tally);
+}
+
+function countPages(pfn: number, order: number, tally: Tally): number {
+  if (pfn === 0) {
+    tally.failures++;
+  } else {
+    tally.allocs++;
+    tally.pagesAllocated += 1 << order;
   }
-  contents = Atomics.compareExchange(slots, slot, SLOT_EMPTY, SLOT_AWAITED);
-  if (contents !== SLOT_EMPTY) return contents;
+  return pfn;
+}
+
+/** Frees what an allocation got, in the way that belongs to it. */
+function free(k: ReplayKernel, word: number, value: number, caches: Int32Array, tally: Tally): void {
+  const kind = word & KIND_MASK;
+  const argument = word >>> ARGUMENT_SHIFT;
+  if (value === 0) {
+    if (kind === KIND_PAGES) tally.skippedFrees++;
+    else tally.skippedObjectFrees++;
+    return;
+  }
+  if (kind === KIND_PAGES) {
+    k.__free_pages(value, argument);
+    tally.frees++;
+    tally.pagesFreed += 1 << argument;
+    return;
+  }
+  if (kind === KIND_CACHE) {
+    k.kmem_cache_free(caches[argument], value);
+  } else if (kind === KIND_KMALLOC) {
+    k.kfree(value);
+  } else {
+    k.__free_pages(value, argument);
+    tally.largePages -= 1 << argument;
+  }
+  tally.objectFrees++;
+}
+
+/** Tells another CPU that may be waiting that the slot is filled; it is woken only if it sleeps. */
+function publish(states: Int32Array, slot: number): void {
+  if (Atomics.exchange(states, slot, SLOT_FILLED) === SLOT_AWAITED) Atomics.notify(states, slot);
+}
+
+/** Waits until another CPU has filled the slot. */
+function awaitSlot(k: ReplayKernel, states: Int32Array, slot: number, abort: Int32Array, tally: Tally): void {
+  if (Atomics.load(states, slot) !== SLOT_EMPTY) return;
+  tally.waits++;
+  const start = performance.now();
+  sleepForSlot(k, states, slot, abort);
+  tally.waitNs += (performance.now() - start) * NS_PER_MS;
+}
+
+function sleepForSlot(k: ReplayKernel, states: Int32Array, slot: number, abort: Int32Array): void {
+  for (let spin = 0; spin < SPINS; spin++) {
+    if (Atomics.load(states, slot) !== SLOT_EMPTY) return;
+  }
+  if (Atomics.compareExchange(states, slot, SLOT_EMPTY, SLOT_AWAITED) !== SLOT_EMPTY) return;
   do {
     // The other CPU may need an answer from this one before it can go on, for example to a call that drains
     // the page lists.
     k.poll();
     if (Atomics.load(abort, 0) !== 0) throwAborted(k);
-    Atomics.wait(slots, slot, SLOT_AWAITED, SLEEP_MS);
-    contents = Atomics.load(slots, slot);
-  } while (contents === SLOT_AWAITED);
-  return contents;
+    Atomics.wait(states, slot, SLOT_AWAITED, SLEEP_MS);
+  } while (Atomics.load(states, slot) === SLOT_AWAITED);
 }
 
 function throwAborted(k: ReplayKernel): never {

@@ -1,18 +1,18 @@
 /** Slots of a new pool. */
 const FIRST_CAPACITY = 1024;
 
-/** The order of a slot that is not in use. */
-const NOT_USED = 255;
+/** What a slot holds that is not in use. */
+const NOT_USED = -1;
 
 /**
- * Which slots are in use, and for which block. A slot that is given back becomes free again only at the end of the
+ * Which slots are in use, and for what. A slot that is given back becomes free again only at the end of the
  * batch: until then both operations on it may still be waiting to be run.
  */
 export class SlotPool {
   /** As many slots as were ever in use at once, counting each until the end of its last batch. */
   size = 0;
 
-  #orders = new Uint8Array(FIRST_CAPACITY).fill(NOT_USED);
+  #contents = new Int32Array(FIRST_CAPACITY).fill(NOT_USED);
   #cpus = new Uint16Array(FIRST_CAPACITY);
   #batches = new Uint32Array(FIRST_CAPACITY);
   #operations = new Uint32Array(FIRST_CAPACITY);
@@ -20,14 +20,14 @@ export class SlotPool {
   #returned: number[] = [];
 
   /**
-   * Takes a slot for a block.
+   * Takes a slot.
    *
-   * @param order the block's order, at most 254
+   * @param content for what: kind and argument of its operations, as in word 0
    */
-  take(order: number): number {
+  take(content: number): number {
     const slot = this.#free.pop() ?? this.size++;
-    if (slot === this.#orders.length) this.#grow();
-    this.#orders[slot] = order;
+    if (slot === this.#contents.length) this.#grow();
+    this.#contents[slot] = content;
     return slot;
   }
 
@@ -38,9 +38,9 @@ export class SlotPool {
     this.#operations[slot] = operation;
   }
 
-  /** The order of the block that the slot is in use for. */
-  orderOf(slot: number): number {
-    return this.#orders[slot];
+  /** What the slot is in use for. */
+  contentOf(slot: number): number {
+    return this.#contents[slot];
   }
 
   /** The CPU whose program fills the slot. */
@@ -60,12 +60,12 @@ export class SlotPool {
 
   /** Whether the slot is in use. */
   isUsed(slot: number): boolean {
-    return this.#orders[slot] !== NOT_USED;
+    return this.#contents[slot] !== NOT_USED;
   }
 
   /** Gives a slot back. */
   giveBack(slot: number): void {
-    this.#orders[slot] = NOT_USED;
+    this.#contents[slot] = NOT_USED;
     this.#returned.push(slot);
   }
 
@@ -76,10 +76,10 @@ export class SlotPool {
   }
 
   #grow(): void {
-    const capacity = this.#orders.length * 2;
-    const orders = new Uint8Array(capacity).fill(NOT_USED);
-    orders.set(this.#orders);
-    this.#orders = orders;
+    const capacity = this.#contents.length * 2;
+    const contents = new Int32Array(capacity).fill(NOT_USED);
+    contents.set(this.#contents);
+    this.#contents = contents;
     const cpus = new Uint16Array(capacity);
     cpus.set(this.#cpus);
     this.#cpus = cpus;

@@ -2,6 +2,7 @@ import { type KmemEvent, EventKind } from './kmem-event.js';
 import { lineBlocks } from './line-blocks.js';
 import { LineParser } from './line-parser.js';
 import { readChunks } from './read-chunks.js';
+import { type TextNumbers } from './text-numbers.js';
 import { TraceError } from './trace-error.js';
 
 /** What a trace contained besides the events that are understood. */
@@ -78,6 +79,16 @@ export class TraceReader {
       if (parser.event.kind !== EventKind.other) return true;
     }
     return false;
+  }
+
+  /** The names of caches, by the numbers in events. */
+  get caches(): TextNumbers {
+    return this.#parser.fields.caches;
+  }
+
+  /** The call sites, by the numbers in events. */
+  get sites(): TextNumbers {
+    return this.#parser.fields.sites;
   }
 
   /** What was read so far. */

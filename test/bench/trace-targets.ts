@@ -11,7 +11,8 @@ import { type BenchSettings, median, type Target } from './target.js';
 import { measureTraceReading } from './trace-reading.js';
 
 const MIN_LINES_PER_SECOND = 400_000;
-const MIN_EVENTS_PER_SECOND = 1_500_000;
+/** Of the page events alone, and of the whole trace: pages and objects. */
+const MIN_EVENTS_PER_SECOND = { pages: 1_500_000, all: 2_000_000 } as const;
 
 /** Replays of each trace; the median counts. */
 const REPLAYS = 5;
@@ -29,8 +30,11 @@ const MIB = 1024 ** 2;
 export async function traceTargets({ traces }: BenchSettings): Promise<Target[]> {
   const targets: Target[] = [];
   // Machines come last: with the address space of some of them this process cannot start others.
-  for (const bench of [readingTarget, memoryTarget, replayTarget]) {
+  for (const bench of [readingTarget, memoryTarget]) {
     for (const file of traces) targets.push(await bench(file));
+  }
+  for (const events of ['pages', 'all'] as const) {
+    for (const file of traces) targets.push(await replayTarget(file, events));
   }
   return targets;
 }
@@ -80,23 +84,24 @@ function mib({ peakRss }: ReadingMemory): string {
   return `${(peakRss / MIB).toFixed(0)} MiB`;
 }
 
-async function replayTarget(file: string): Promise<Target> {
+async function replayTarget(file: string, events: 'pages' | 'all'): Promise<Target> {
   const cold: number[] = [];
   const warm: number[] = [];
   for (let i = 0; i < REPLAYS; i++) {
     const machine = await Machine.boot();
-    const { speed } = await replayTrace(machine, file, { cpus: 2, again: PASSES });
+    const { speed } = await replayTrace(machine, file, { cpus: 2, again: PASSES, events });
     await machine.halt();
     cold.push(speed.eventsPerSecondPerCpu);
     if (speed.warmEventsPerSecondPerCpu !== null) warm.push(speed.warmEventsPerSecondPerCpu);
   }
   const isWarm = warm.length > 0;
   const measured = median(isWarm ? warm : cold);
+  const limit = MIN_EVENTS_PER_SECOND[events];
   return {
-    name: `replay, 2 CPUs, ${basename(file)}`,
-    measured: `${millions(measured)} M page events/s per CPU`,
-    limit: `at least ${millions(MIN_EVENTS_PER_SECOND)} M`,
-    met: measured >= MIN_EVENTS_PER_SECOND,
+    name: `replay of ${events === 'all' ? 'pages and objects' : 'pages'}, 2 CPUs, ${basename(file)}`,
+    measured: `${millions(measured)} M events/s per CPU`,
+    limit: `at least ${millions(limit)} M`,
+    met: measured >= limit,
     note: isWarm ? `warm; the first time ${millions(median(cold))} M` : 'once through, cold',
   };
 }

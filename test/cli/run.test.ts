@@ -18,7 +18,7 @@ describe('gfp run', () => {
     const parts = [...stdout.matchAll(/^[a-z]+/gm)].map(([word]) => word);
     expect(parts).toEqual(['machine', 'replay', 'stress', 'audit', 'bench', 'gfp']);
     expect(stdout).toMatch(/^ {2}Node 1, zone +DMA32 /m);
-    expect(stdout).toMatch(/\ngfp run: fine in [\d.]+ s: [\d,]+ page events replayed, .*, no violation\n$/);
+    expect(stdout).toMatch(/\ngfp run: fine in [\d.]+ s: [\d,]+ events replayed, .*, no violation\n$/);
   });
 
   it('prints all of it as JSON', async () => {

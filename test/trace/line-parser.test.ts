@@ -128,18 +128,43 @@ describe('the fields of an event', () => {
     }
   });
 
-  it.each(['kmalloc', 'kmalloc_node', 'kmem_cache_alloc', 'kmem_cache_alloc_node'])('%s', async (name) => {
-    const fields = 'ptr=ffff888104685d38 name=x bytes_req=11 bytes_alloc=16 gfp_flags=GFP_KERNEL node=-1';
+  const object = { cpu: 1, key: 0xf888104685d38, gfp: GFP_KERNEL, requested: 11, allocated: 16 };
+
+  it.each(['kmalloc', 'kmalloc_node'])('%s', async (name) => {
+    const fields = 'ptr=ffff888104685d38 bytes_req=11 bytes_alloc=16 gfp_flags=GFP_KERNEL node=-1';
     const { event } = await one(`${ftrace}${name}: call_site=f+0x1/0x2 ${fields} accounted=false`);
-    const sizes = { requested: 11, allocated: 16 };
+    expect(event).toEqual({ kind: EventKind.objectAlloc, ...object, site: 'f+0x1/0x2' });
+  });
+
+  it.each(['kmem_cache_alloc', 'kmem_cache_alloc_node'])('%s', async (name) => {
+    const fields = 'ptr=ffff888104685d38 name=filp bytes_req=11 bytes_alloc=16 gfp_flags=GFP_KERNEL node=3';
+    const { event } = await one(`${ftrace}${name}: call_site=f+0x1/0x2 [ext4] ${fields} accounted=false`);
     expect(event).toEqual({
-      kind: EventKind.objectAlloc,
-      cpu: 1,
-      key: 0xf888104685d38,
-      gfp: GFP_KERNEL,
-      ...sizes,
+      kind: EventKind.cacheAlloc,
+      ...object,
+      cache: 'filp',
+      site: 'f+0x1/0x2',
+      node: 3,
     });
   });
+
+  it('of objects in kernels that tell neither cache nor node, after events that do', async () => {
+    const fields = 'ptr=ffff888104685d38 bytes_req=11 bytes_alloc=16 gfp_flags=GFP_KERNEL';
+    const { events } = await readAll('t', [
+      `${ftrace}kmem_cache_alloc: call_site=f ${fields.replace('bytes_req', 'name=a bytes_req')} node=1\n`,
+      `${ftrace}kmem_cache_alloc: ${fields}\n`,
+    ]);
+    expect(events[1]).toEqual({ kind: EventKind.cacheAlloc, ...object });
+  });
+
+  it.each(['a', 'two words', 'kmalloc bytes_req', 'x=1 name=y', 'dentry(12:user.slice)', 'caché'])(
+    'the name of a cache: %s',
+    async (name) => {
+      const fields = `ptr=ffff888104685d38 name=${name} bytes_req=11 bytes_alloc=16 gfp_flags=GFP_KERNEL`;
+      const { event } = await one(`${ftrace}kmem_cache_alloc: ${fields}`);
+      expect(event).toEqual({ kind: EventKind.cacheAlloc, ...object, cache: name });
+    },
+  );
 
   it('of page frees in older spellings', async () => {
     const { events, totals } = await readAll('t', [
@@ -186,6 +211,11 @@ describe('a broken line', () => {
     ['a bad order', 'a-1 [001] ..... 1.0: mm_page_free: page=1 pfn=1 order=21', 'order'],
     ['a negative order', 'a-1 [001] ..... 1.0: mm_page_free: page=1 pfn=1 order=-1', 'order'],
     ['a bad pointer', 'a-1 [001] ..... 1.0: kfree: ptr=(____ptrval____)', 'ptr'],
+    [
+      'a bad node',
+      'a-1 [001] ..... 1.0: kmalloc: ptr=1 bytes_req=1 bytes_alloc=16 gfp_flags=none node=x',
+      'node',
+    ],
     ['a long pointer', 'a-1 [001] ..... 1.0: kfree: ptr=0xffff8881046850000', 'ptr'],
     [
       'a bad size',

@@ -2,12 +2,12 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 
 import {
+  ARGUMENT_SHIFT,
+  KIND_CACHE,
   OP_ALLOC,
   OP_CROSS,
   OP_FREE,
   OPERATION_WORDS,
-  ORDER_SHIFT,
-  SLOT_EMPTY,
   type ProgramBatch,
 } from '../../src/trace/program.js';
 import { ProgramCompiler } from '../../src/trace/program-compiler.js';
@@ -87,14 +87,14 @@ class ReferenceMachine {
       expect(this.#slots[slot]).toBeUndefined();
       const step = this.#allocs[cpu].shift()!;
       expect(program[at + 1]).toBe(step + 1);
-      expect(word >>> ORDER_SHIFT).toBe(this.#steps[step].order);
+      expect(word >>> ARGUMENT_SHIFT).toBe(this.#steps[step].order);
       this.#slots[slot] = step;
       filledHere.set(slot, { cpu, cross });
       return;
     }
     const step = this.#slots[slot];
     expect(step).toBeDefined();
-    expect(word >>> ORDER_SHIFT).toBe(this.#steps[step!].order);
+    expect(word >>> ARGUMENT_SHIFT).toBe(this.#steps[step!].order);
     // Plain memory accesses are only right if the other end is on this CPU or in an earlier batch.
     const filled = filledHere.get(slot);
     expect(cross).toBe(filled !== undefined && filled.cpu !== cpu);
@@ -148,7 +148,7 @@ describe('a compiled trace', () => {
       }
       const allocs = steps.filter(({ alloc }) => alloc).length;
       expect(machine.live).toBe(allocs - expected.length);
-      expect(compiler.totals()).toMatchObject({
+      expect(compiler.totals().pages).toMatchObject({
         allocs,
         frees: expected.length,
         unmatchedFrees: steps.length - allocs - expected.length,
@@ -193,6 +193,34 @@ describe('a compiled trace', () => {
     expect(compiler.totals().slots).toBe(500);
   });
 
+  it('knows objects by other keys than pages, and frees each as what it is', () => {
+    const compiler = new ProgramCompiler(1);
+    const content = KIND_CACHE | (5 << ARGUMENT_SHIFT);
+    compiler.alloc(0, 7, 3, 0);
+    compiler.allocObject(0, 7, content, 0, 0x10);
+    compiler.freeObject(0, 7);
+    compiler.freeObject(0, 7);
+    expect([...compiler.takeBatch().programs[0]]).toEqual([
+      ...[OP_ALLOC | (3 << ARGUMENT_SHIFT), 0, 0],
+      ...[OP_ALLOC | content, 0x10, 1],
+      ...[OP_FREE | content, 0, 1],
+    ]);
+    expect(compiler.totals().objects).toEqual({ allocs: 1, frees: 1, unmatchedFrees: 1, missingFrees: 0 });
+    const [rest] = compiler.releaseAll();
+    expect([...rest.programs[0]]).toEqual([OP_FREE | (3 << ARGUMENT_SHIFT), 0, 0]);
+  });
+
+  it('frees an object before it allocates at the same address again', () => {
+    const compiler = new ProgramCompiler(2);
+    compiler.allocObject(0, 7, KIND_CACHE, 0, 0);
+    compiler.allocObject(1, 7, KIND_CACHE, 0, 0);
+    expect(compiler.takeBatch().programs.map((program) => [...program])).toEqual([
+      [OP_ALLOC | OP_CROSS | KIND_CACHE, 0, 0],
+      [OP_FREE | OP_CROSS | KIND_CACHE, 0, 0, OP_ALLOC | KIND_CACHE, 0, 1],
+    ]);
+    expect(compiler.totals().objects).toEqual({ allocs: 2, frees: 0, unmatchedFrees: 0, missingFrees: 1 });
+  });
+
   it('gives a block that is allocated again a slot of its own', () => {
     const { compiler, batches } = compile(
       [
@@ -203,15 +231,16 @@ describe('a compiled trace', () => {
       1,
       100,
     );
-    expect(compiler.totals()).toEqual({ allocs: 2, frees: 1, unmatchedFrees: 0, missingFrees: 1, slots: 2 });
+    expect(compiler.totals().pages).toEqual({ allocs: 2, frees: 1, unmatchedFrees: 0, missingFrees: 1 });
+    expect(compiler.totals().slots).toBe(2);
     expect([...batches[0].programs[0]]).toEqual([
-      OP_ALLOC | (1 << ORDER_SHIFT),
+      OP_ALLOC | (1 << ARGUMENT_SHIFT),
       1,
-      SLOT_EMPTY,
-      OP_ALLOC | (2 << ORDER_SHIFT),
+      0,
+      OP_ALLOC | (2 << ARGUMENT_SHIFT),
       2,
       1,
-      OP_FREE | (2 << ORDER_SHIFT),
+      OP_FREE | (2 << ARGUMENT_SHIFT),
       0,
       1,
     ]);

@@ -16,8 +16,18 @@ import {
 } from 'gfp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { type SlabFacts } from '../../src/trace/slab-facts.js';
 import { useMachines } from '../support/machines.js';
-import { allocLine, fixture, freeLine } from './support.js';
+import {
+  allocLine,
+  cacheAllocLine,
+  cacheFreeLine,
+  fixture,
+  freeLine,
+  kfreeLine,
+  kmallocLine,
+  livePart,
+} from './support.js';
 
 const { boot, share } = useMachines((...args) => Machine.boot(...args));
 let folder: string;
@@ -57,13 +67,19 @@ afterAll(() => {
 const SMALL: MachineConfig = { nodes: [{ memory: '16M', cpus: 2 }] };
 
 describe('a replay', () => {
-  it('runs the page events of a real trace, and its counts agree with the trace', async () => {
+  it('runs the events of a real trace, and its counts agree with the trace', async () => {
     const machine = await share();
     const free = await freeFrames(machine);
     const replay = await replayTrace(machine, sampleTraceFile());
     expect(replay.total).toMatchObject({ allocs: 4327, failures: 0, skippedFrees: 0 });
     expect(replay.total.frees).toBe(replay.trace.pages.frees - replay.trace.pages.unmatchedFrees);
-    expect(replay.total.events).toBe(replay.total.allocs + replay.total.frees);
+    expect(replay.total).toMatchObject({ objectAllocs: 3099, objectFailures: 0, skippedObjectFrees: 0 });
+    const { objects } = replay.trace;
+    expect(replay.total.objectFrees).toBe(objects.frees - objects.unmatchedFrees + 49);
+    const { allocs, frees, objectAllocs, objectFrees } = replay.total;
+    expect(replay.total.events).toBe(allocs + frees + objectAllocs + objectFrees);
+    const { slabPages } = replay.live;
+    expect(slabPages).toBeGreaterThan(100);
     expect(replay.live).toEqual({
       blocks: replay.trace.pages.liveBlocks,
       pages: replay.trace.pages.livePages,
@@ -71,9 +87,17 @@ describe('a replay', () => {
       tracePages: replay.trace.pages.livePages,
       failedBlocks: 0,
       missingFrees: 0,
-      machinePages: replay.trace.pages.livePages,
+      objects: objects.liveObjects,
+      traceObjects: objects.liveObjects,
+      failedObjects: 0,
+      // The traced kernel does not tell what it frees in bulk.
+      missingObjectFrees: 49,
+      largePages: 0,
+      slabPages,
+      machinePages: replay.trace.pages.livePages + slabPages,
       agree: true,
     });
+    expect(replay.caches).toEqual({ created: 31, failed: 0, left: 0 });
     expect(replay).toMatchObject({ leakedPages: 0, fine: true, audit: { violations: [] } });
     await expectWhole(machine, free);
   });
@@ -82,7 +106,7 @@ describe('a replay', () => {
     const machine = await share();
     const { frames } = await machine.audit();
     const replay = await replayTrace(machine, fixture('http.ftrace'));
-    expect(replay.audit.frames.allocated).toBe(frames.allocated + replay.live.pages);
+    expect(replay.audit.frames.allocated).toBe(frames.allocated + replay.live.machinePages);
     expect(replay.live.pages).toBeGreaterThan(0);
   });
 
@@ -91,8 +115,9 @@ describe('a replay', () => {
     const ftrace = await replayTrace(machine, fixture('http.ftrace'));
     const script = await replayTrace(machine, fixture('http.perf-script.txt'));
     expect(script.total).toEqual(ftrace.total);
-    expect(script.live).toEqual(ftrace.live);
+    expect(livePart(script)).toEqual(livePart(ftrace));
     expect(script.trace.objects).toEqual(ftrace.trace.objects);
+    expect(script.waste).toEqual(ftrace.waste);
   });
 
   it('gives the CPUs of the trace to the nodes in turn', async () => {
@@ -143,7 +168,8 @@ describe('a replay', () => {
     const pieces = await replayTrace(machine, sampleTraceFile(), { batchOperations: 500 });
     const { waits: _, ...counts } = whole.total;
     expect(pieces.total).toMatchObject(counts);
-    expect(pieces.live).toEqual(whole.live);
+    expect(livePart(pieces)).toEqual(livePart(whole));
+    expect(pieces.waste).toEqual(whole.waste);
     expect(pieces.fine).toBe(true);
   });
 
@@ -167,7 +193,7 @@ describe('a replay', () => {
     expect(seen).toEqual(seen.toSorted((a, b) => a - b));
   });
 
-  it('does nothing for a trace without page events', async () => {
+  it('does nothing for a trace without events', async () => {
     const replay = await replayText('# nothing\n', { again: 2 });
     expect(replay.total.events).toBe(0);
     expect(replay.speed).toMatchObject({ eventsPerSecondPerCpu: 0, warmEventsPerSecondPerCpu: null });
@@ -175,7 +201,96 @@ describe('a replay', () => {
   });
 });
 
+describe('a replay of objects', () => {
+  it('creates the caches of the trace, and destroys them at the end', async () => {
+    const machine = await share();
+    const names = async (): Promise<string[]> => {
+      const module = new URL('../../dist/src/trace/replay-cpu.js', import.meta.url);
+      return ((await machine.cpu(0).run(module, 'readSlabFacts')) as SlabFacts).cacheNames.toSorted();
+    };
+    const before = await names();
+    const lines = Array.from(
+      { length: 3000 },
+      (_, i) => cacheAllocLine(i & 1, i + 1, `cache ${i % 3}`) + kfreeLine(1 - (i & 1), i + 1),
+    );
+    // Caches also come in later batches.
+    const late = cacheAllocLine(0, 1, 'late');
+    const replay = await replayText(lines.join('') + late, { batchOperations: 500 });
+    expect(replay.caches).toEqual({ created: 4, failed: 0, left: 0 });
+    expect(replay.total).toMatchObject({ objectAllocs: 3001, objectFrees: 3000, objectFailures: 0 });
+    expect(replay).toMatchObject({ live: { objects: 1 }, leakedPages: 0, fine: true });
+    expect(await names()).toEqual(before);
+  });
+
+  it('frees on another CPU and node what one CPU has allocated, and by another function', async () => {
+    const lines = Array.from({ length: 10_000 }, (_, i) => {
+      const requested = 1 + ((i * 37) % 3000);
+      const cpu = i & 1;
+      return i % 3 === 0
+        ? kmallocLine(cpu, i + 1, { requested }) + cacheFreeLine(1 - cpu, i + 1, 'any')
+        : cacheAllocLine(cpu, i + 1, 'filp', { requested: 184, allocated: 192 }) + kfreeLine(1 - cpu, i + 1);
+    });
+    const replay = await replayText(lines.join(''));
+    expect(replay.cpus.map(({ cpu, objectAllocs }) => [cpu, objectAllocs])).toEqual([
+      [0, 5000],
+      [2, 5000],
+      [1, 0],
+      [3, 0],
+    ]);
+    expect(replay).toMatchObject({ live: { objects: 0, agree: true }, leakedPages: 0, fine: true });
+  });
+
+  it('wastes what the sizes of this machine waste', async () => {
+    const sizes = [1, 40, 96, 100, 200, 5000];
+    const text = sizes.map((requested, at) => kmallocLine(0, at + 1, { requested })).join('');
+    const replay = await replayText(
+      text + cacheAllocLine(0, 100, 'sk_buff', { requested: 224, allocated: 256 }),
+    );
+    const given = 32 + 64 + 128 + 128 + 256 + 8192 + 256;
+    expect(replay.waste?.total).toMatchObject({ allocations: 7, requestedBytes: 5661, givenBytes: given });
+    expect(replay.live.objects).toBe(7);
+  });
+
+  it('takes pages for what is too large for kmalloc', async () => {
+    const text = kmallocLine(0, 1, { requested: 300_000 }) + kmallocLine(1, 2, { requested: 200_000 });
+    const replay = await replayText(text + kfreeLine(1, 1));
+    expect(replay.total).toMatchObject({ objectAllocs: 2, objectFrees: 1, allocs: 0 });
+    expect(replay.live).toMatchObject({ objects: 1, largePages: 64, machinePages: 64, agree: true });
+    expect(replay.fine).toBe(true);
+  });
+
+  it('can leave out the pages, or be left out itself', async () => {
+    const machine = await share();
+    const file = fixture('http.ftrace');
+    const all = await replayTrace(machine, file);
+    const pages = await replayTrace(machine, file, { events: 'pages' });
+    const objects = await replayTrace(machine, file, { events: 'objects' });
+    expect(pages.total.events + objects.total.events).toBe(all.total.events);
+    expect(pages.live).toMatchObject({ slabPages: 0, machinePages: all.live.pages, objects: 0 });
+    expect(objects.live).toMatchObject({ pages: 0, machinePages: objects.live.slabPages, blocks: 0 });
+    expect(objects.live.objects).toBe(all.live.objects);
+    expect([pages.waste, objects.waste]).toEqual([null, all.waste]);
+    expect([pages.fine, objects.fine]).toEqual([true, true]);
+  });
+});
+
 describe('a trace that does not fit', () => {
+  it('has the failures of objects counted and explained', async () => {
+    const sizes = Array.from({ length: 300 }, (_, at) => at + 1);
+    const allocs = sizes.map((at) => kmallocLine(at & 1, at, { requested: 100_000 }));
+    const frees = sizes.slice(250).map((at) => kfreeLine(0, at));
+    const replay = await replayText([...allocs, ...frees].join(''), {}, SMALL);
+    const { objectAllocs, objectFailures, skippedObjectFrees } = replay.total;
+    expect(objectAllocs + objectFailures).toBe(300);
+    expect(objectFailures).toBeGreaterThan(150);
+    expect(replay.live).toMatchObject({
+      traceObjects: 250,
+      failedObjects: objectFailures - skippedObjectFrees,
+      agree: true,
+    });
+    expect(replay).toMatchObject({ leakedPages: 0, fine: true });
+  });
+
   it('has its failures counted and explained', async () => {
     // 16 blocks of 4 MiB, of which a machine of 16 MiB has at most 3.
     const blocks = Array.from({ length: 16 }, (_, i) => (i + 1) * 1024);
@@ -221,7 +336,9 @@ describe('a trace that cannot be read', () => {
   it('is refused with the line, and what was allocated so far is released', async () => {
     const machine = await share();
     const free = await freeFrames(machine);
-    const good = Array.from({ length: 1000 }, (_, i) => allocLine(i & 1, i + 1)).join('');
+    const good = Array.from({ length: 500 }, (_, i) => {
+      return allocLine(i & 1, i + 1) + cacheAllocLine(i & 1, i + 1, 'cache');
+    }).join('');
     const file = write('broken', `${good}what is this?\n`);
     const error: unknown = await replayTrace(machine, file, { batchOperations: 100 }).catch(
       (e: unknown) => e,

@@ -3,6 +3,14 @@ import { Worker } from 'node:worker_threads';
 
 import { describe, expect, it } from 'vitest';
 
+import {
+  __GFP_COMP,
+  __GFP_DMA,
+  __GFP_THISNODE,
+  __GFP_ZERO,
+  GFP_KERNEL,
+  GFP_USER,
+} from '../../src/kernel/mm/gfp.js';
 import { type ProgramBatch } from '../../src/trace/program.js';
 import { ProgramCompiler } from '../../src/trace/program-compiler.js';
 import {
@@ -11,22 +19,30 @@ import {
   type ReplayKernel,
   type ReplayTask,
 } from '../../src/trace/run-program.js';
+import { SLABS_OF_2_6_10 } from '../../src/trace/slab-facts.js';
 import { SlotTable } from '../../src/trace/slot-table.js';
 import { TraceCompiler } from '../../src/trace/trace-compiler.js';
 import { sampleTraceFile } from '../../src/trace/sample-trace.js';
-import { fixture } from './support.js';
+import { cacheAllocLine, cacheFreeLine, collectBatches, fixture, kfreeLine, kmallocLine } from './support.js';
 
 function words(count: number): Int32Array {
   return new Int32Array(new SharedArrayBuffer(count * 4));
 }
 
+/** Caches have the handles 1001, 1002, and so on, in the order of their numbers. */
 function taskOf(batch: ProgramBatch, slots = new SlotTable()): ReplayTask {
-  return { programs: batch.programs, slots: slots.ensure(batch.slots), abort: words(1) };
+  const caches = Int32Array.from(batch.caches, (_, number) => 1001 + number);
+  return { programs: batch.programs, slots: slots.ensure(batch.slots), caches, abort: words(1) };
 }
 
-/** A kernel that hands out frames one after the other and remembers them; `limit` blocks at once. */
+/** Where the memory of the traced machine, and of the one that replays, begins. */
+const PAGE_OFFSET = -0x7780_0000_0000;
+
+/** A kernel that hands out frames and objects one after the other and remembers them; `limit` of each at once. */
 class CountingKernel implements ReplayKernel {
   readonly live = new Map<number, number>();
+  /** What objects are from, by address. */
+  readonly objects = new Map<number, string>();
   readonly calls: string[] = [];
   readonly #cpu: number;
   readonly #limit: number;
@@ -54,6 +70,53 @@ class CountingKernel implements ReplayKernel {
     this.live.delete(pfn);
   }
 
+  alloc_pages_node(nid: number, gfp: number, order: number): number {
+    this.calls.push(`on ${nid}`);
+    return this.alloc_pages(gfp, order);
+  }
+
+  kmalloc(size: number, gfp: number): number {
+    this.calls.push(`kmalloc ${size} ${gfp}`);
+    return this.#object('kmalloc');
+  }
+
+  kmalloc_node(size: number, gfp: number, nid: number): number {
+    this.calls.push(`on ${nid}`);
+    return this.kmalloc(size, gfp);
+  }
+
+  kfree(object: number): void {
+    this.calls.push('kfree');
+    this.#take(object, 'kmalloc');
+  }
+
+  kmem_cache_alloc(cache: number, gfp: number): number {
+    this.calls.push(`cache ${cache} ${gfp}`);
+    return this.#object(`cache ${cache}`);
+  }
+
+  kmem_cache_alloc_node(cache: number, gfp: number, nid: number): number {
+    this.calls.push(`on ${nid}`);
+    return this.kmem_cache_alloc(cache, gfp);
+  }
+
+  kmem_cache_free(cache: number, object: number): void {
+    this.calls.push(`free of ${cache}`);
+    this.#take(object, `cache ${cache}`);
+  }
+
+  #object(from: string): number {
+    if (this.objects.size >= this.#limit) return 0;
+    const address = PAGE_OFFSET + 64 * this.#next++;
+    this.objects.set(address, from);
+    return address;
+  }
+
+  #take(object: number, from: string): void {
+    expect(this.objects.get(object)).toBe(from);
+    this.objects.delete(object);
+  }
+
   poll(): void {
     this.calls.push('poll');
   }
@@ -73,7 +136,7 @@ describe('running a program', () => {
     expect(result).toMatchObject({ cpu: 0, allocs: 2, frees: 2, failures: 0, waits: 0 });
     expect(result).toMatchObject({ pagesAllocated: 5, pagesFreed: 5 });
     expect(result.elapsedNs).toBeGreaterThan(0);
-    expect([...task.slots.subarray(0, 2)]).toEqual([0, 0]);
+    expect([...task.slots.states.subarray(0, 2)]).toEqual([0, 0]);
   });
 
   it('counts failures and leaves out the frees of what failed', () => {
@@ -130,6 +193,127 @@ describe('running a program', () => {
     };
     expect(() => runProgram(kernel, task)).toThrow('panic');
     expect(task.abort[0]).toBe(1);
+  });
+});
+
+/** What a kernel is asked for when it replays these lines on one CPU. */
+async function runText(text: string, kernel = new CountingKernel(), nodes = 1) {
+  const slabs = { ...SLABS_OF_2_6_10, nodes };
+  const compiler = new TraceCompiler('t', { cpus: 1, chunks: [Buffer.from(text)], slabs });
+  const slots = new SlotTable();
+  const batches = await collectBatches(compiler);
+  const [result] = batches.map((batch) => runProgram(kernel, taskOf(batch, slots)));
+  return { compiler, batches, result, slots };
+}
+
+describe('running object events', () => {
+  it('frees each object where it came from, whatever the trace freed it with', async () => {
+    const kernel = new CountingKernel();
+    const { result } = await runText(
+      kmallocLine(0, 1, { requested: 100 }) +
+        cacheAllocLine(0, 2, 'filp') +
+        cacheAllocLine(0, 3, 'dentry') +
+        kfreeLine(0, 3) +
+        cacheFreeLine(0, 1, 'anything') +
+        kfreeLine(0, 2),
+      kernel,
+    );
+    expect(kernel.calls).toEqual([
+      `kmalloc 100 ${GFP_KERNEL}`,
+      `cache 1001 ${GFP_KERNEL}`,
+      `cache 1002 ${GFP_KERNEL}`,
+      'free of 1002',
+      'kfree',
+      'free of 1001',
+    ]);
+    expect(result).toMatchObject({ objectAllocs: 3, objectFrees: 3, objectFailures: 0, allocs: 0, frees: 0 });
+    expect(kernel.objects.size).toBe(0);
+  });
+
+  it('passes by frees of NULL and of what is older than the trace, and allocations that have failed', async () => {
+    const { result, batches } = await runText(
+      kfreeLine(0, 1).replace('ffff888100000001', '(null)') +
+        kfreeLine(0, 5) +
+        kmallocLine(0, 1).replace('ffff888100000001', '0000000000000000') +
+        kmallocLine(0, 2),
+    );
+    expect(batches[0].operations).toBe(1);
+    expect(result).toMatchObject({ objectAllocs: 1, objectFrees: 0 });
+  });
+
+  it('makes pages of what is too large for kmalloc, and asks for 0 bytes where the trace does', async () => {
+    const kernel = new CountingKernel();
+    const lines = [131_072, 131_073, 4_000_000, 0].map((requested, at) =>
+      kmallocLine(0, at + 1, { requested }),
+    );
+    const frees = [1, 2, 3, 4].map((address) => kfreeLine(0, address));
+    const { result } = await runText(lines.join('') + frees.slice(0, 2).join(''), kernel);
+    expect(kernel.calls).toEqual([
+      `kmalloc 131072 ${GFP_KERNEL}`,
+      `alloc ${GFP_KERNEL | __GFP_COMP} 6`,
+      `alloc ${GFP_KERNEL | __GFP_COMP} 10`,
+      `kmalloc 0 ${GFP_KERNEL}`,
+      'kfree',
+      'free 2 6',
+    ]);
+    expect(result).toMatchObject({ objectAllocs: 4, objectFrees: 2, allocs: 0, frees: 0, largePages: 1024 });
+  });
+
+  it('counts failures, also those of a cache that could not be created', async () => {
+    const compiler = new TraceCompiler('t', {
+      cpus: 1,
+      chunks: [
+        Buffer.from(cacheAllocLine(0, 1, 'a') + kmallocLine(0, 2) + kmallocLine(0, 3) + kfreeLine(0, 1)),
+      ],
+    });
+    const [batch] = await collectBatches(compiler);
+    const task = { ...taskOf(batch), caches: Int32Array.of(0) };
+    const kernel = new CountingKernel(0, 1);
+    expect(runProgram(kernel, task)).toMatchObject({
+      objectAllocs: 1,
+      objectFailures: 2,
+      skippedObjectFrees: 1,
+      objectFrees: 0,
+    });
+  });
+
+  it('asks a node where the trace does, one that the machine has', async () => {
+    const kernel = new CountingKernel();
+    const text =
+      kmallocLine(0, 1, { node: 0 }) +
+      cacheAllocLine(0, 2, 'a', { node: 1 }) +
+      kmallocLine(0, 3, { node: 3, requested: 200_000 }) +
+      cacheAllocLine(0, 4, 'a', { node: 5, flags: 'GFP_KERNEL|__GFP_THISNODE' });
+    await runText(text, kernel, 2);
+    expect(kernel.calls).toEqual([
+      ...['on 0', `kmalloc 100 ${GFP_KERNEL}`],
+      ...['on 1', `cache 1001 ${GFP_KERNEL}`],
+      ...['on 1', `alloc ${GFP_KERNEL | __GFP_COMP} 6`],
+      ...['on 1', `cache 1001 ${GFP_KERNEL | __GFP_THISNODE}`],
+    ]);
+  });
+
+  it('leaves out of the masks what objects cannot have', async () => {
+    const kernel = new CountingKernel();
+    const flags = 'GFP_HIGHUSER_MOVABLE|__GFP_DMA|__GFP_COMP|__GFP_NOFAIL|__GFP_ZERO|__GFP_RECLAIMABLE';
+    await runText(kmallocLine(0, 1, { flags }) + cacheAllocLine(0, 2, 'a', { flags }), kernel);
+    const kept = GFP_USER | __GFP_ZERO;
+    expect(kernel.calls).toEqual([`kmalloc 100 ${kept | __GFP_DMA}`, `cache 1001 ${kept}`]);
+  });
+
+  it('frees what is live at the end of the trace', async () => {
+    const kernel = new CountingKernel();
+    const { compiler, slots } = await runText(
+      kmallocLine(0, 1) +
+        kmallocLine(0, 1) +
+        cacheAllocLine(0, 2, 'a') +
+        kmallocLine(0, 3, { requested: 1e6 }),
+      kernel,
+    );
+    // The first one has been freed in between, or its address could not have come again.
+    expect(kernel.objects.size).toBe(2);
+    for (const batch of compiler.releaseAll()) runProgram(kernel, taskOf(batch, slots));
+    expect([kernel.objects.size, kernel.live.size]).toEqual([0, 0]);
   });
 });
 
@@ -191,13 +375,17 @@ describe('running programs on threads', () => {
     const compiler = new TraceCompiler(sampleTraceFile(), { cpus: 2, batchOperations: 2000 });
     const slots = new SlotTable();
     const state = words(3);
-    const frames = words(10_000);
+    const frames = words(30_000);
     for await (const batch of compiler.batches()) {
       state[0] = 0;
-      await runOnThreads(taskOf(batch, slots), state, frames);
+      for (const { error } of await runOnThreads(taskOf(batch, slots), state, frames)) {
+        expect(error).toBeUndefined();
+      }
     }
-    expect(state[1]).toBe(4327);
-    expect(frames.filter((count) => count === 1)).toHaveLength(compiler.summary().pages.liveBlocks);
+    const { pages, objects } = compiler.summary();
+    expect(state[1]).toBe(pages.allocations + objects.allocations);
+    const live = pages.liveBlocks + objects.liveObjects;
+    expect(frames.filter((count) => count === 1)).toHaveLength(live);
     expect(state[2]).toBe(0);
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { __GFP_COMP, GFP_NOFS } from '../../src/kernel/mm/gfp.js';
-import { OP_ALLOC, OP_CROSS, OP_FREE, ORDER_SHIFT } from '../../src/trace/program.js';
+import { ARGUMENT_SHIFT, OP_ALLOC, OP_CROSS, OP_FREE } from '../../src/trace/program.js';
 import { readAhead } from '../../src/trace/read-ahead.js';
 import { sampleTraceFile } from '../../src/trace/sample-trace.js';
 import { SlotTable } from '../../src/trace/slot-table.js';
@@ -14,7 +14,7 @@ async function compileText(text: string, cpus: number) {
 }
 
 describe('compiling a trace', () => {
-  it('makes operations of page events alone, and of those that can be run', async () => {
+  it('makes operations of those page events that can be run', async () => {
     const { compiler, batches } = await compileText(
       allocLine(0, 0x10, 3, 'GFP_NOFS|__GFP_NOFAIL|__GFP_COMP') +
         allocLine(0, 0, 9) +
@@ -27,8 +27,8 @@ describe('compiling a trace', () => {
     expect(batches).toHaveLength(1);
     // No __GFP_NOFAIL: the replay must end.
     expect(batches[0].programs.map((program) => [...program])).toEqual([
-      [OP_ALLOC | OP_CROSS | (3 << ORDER_SHIFT), GFP_NOFS | __GFP_COMP, 0],
-      [OP_FREE | OP_CROSS | (3 << ORDER_SHIFT), 0, 0],
+      [OP_ALLOC | OP_CROSS | (3 << ARGUMENT_SHIFT), GFP_NOFS | __GFP_COMP, 0],
+      [OP_FREE | OP_CROSS | (3 << ARGUMENT_SHIFT), 0, 0],
       [],
       [],
     ]);
@@ -38,7 +38,8 @@ describe('compiling a trace', () => {
       frees: 2,
       repeatedFrees: 1,
     });
-    expect(compiler.compiled()).toMatchObject({ allocs: 1, frees: 1, unmatchedFrees: 1 });
+    expect(compiler.compiled().pages).toMatchObject({ allocs: 1, frees: 1, unmatchedFrees: 1 });
+    expect(compiler.compiled().objects).toMatchObject({ allocs: 0, frees: 0, unmatchedFrees: 1 });
   });
 
   it('merges the CPUs of the trace in trace order if there are fewer', async () => {
@@ -50,7 +51,7 @@ describe('compiling a trace', () => {
     expect(batches[0].programs[0].some((word) => (word & OP_CROSS) !== 0 && word < 8)).toBe(false);
   });
 
-  it('gives no batch for a trace without page events', async () => {
+  it('gives no batch for a trace without events', async () => {
     expect((await compileText('# nothing\n', 2)).batches).toEqual([]);
   });
 
@@ -72,6 +73,29 @@ describe('compiling a trace', () => {
     for (const cpu of [0, 1]) expect(withoutSlots(words[cpu])).toEqual(withoutSlots(all.programs[cpu]));
     expect(pieces.summary()).toEqual(whole.summary());
     expect(pieces.compiled().slots).toBeLessThan(whole.compiled().slots);
+  });
+
+  it('runs all events, or those of pages or objects alone, and counts the others', async () => {
+    const totals = async (events: 'all' | 'pages' | 'objects') => {
+      const compiler = new TraceCompiler(sampleTraceFile(), { cpus: 2, events });
+      const [batch] = await collectBatches(compiler);
+      const { pages, objects } = compiler.compiled();
+      const counts = [pages.allocs, pages.frees, objects.allocs, objects.frees + objects.missingFrees];
+      expect(batch.operations).toBe(counts.reduce((sum, count) => sum + count));
+      return { counts, caches: batch.caches.length, summary: compiler.summary() };
+    };
+    const [all, pages, objects] = [await totals('all'), await totals('pages'), await totals('objects')];
+    const { summary } = all;
+    expect(all.counts).toEqual([
+      summary.pages.allocations,
+      summary.pages.frees - summary.pages.unmatchedFrees,
+      summary.objects.allocations,
+      summary.objects.frees - summary.objects.unmatchedFrees + summary.objects.missingFrees,
+    ]);
+    expect(pages.counts).toEqual([...all.counts.slice(0, 2), 0, 0]);
+    expect(objects.counts).toEqual([0, 0, ...all.counts.slice(2)]);
+    expect([all.caches, pages.caches, objects.caches]).toEqual([31, 0, 31]);
+    expect([pages.summary, objects.summary]).toEqual([summary, summary]);
   });
 
   it('gives a perf script the programs of the same ftrace text', async () => {
@@ -116,11 +140,14 @@ describe('the slot table', () => {
   it('grows and keeps its contents', () => {
     const table = new SlotTable();
     const small = table.ensure(10);
-    small[9] = 77;
+    small.values[9] = 77;
+    small.states[9] = 1;
     expect(table.ensure(10)).toBe(small);
-    const large = table.ensure(small.length + 1);
-    expect(large.length).toBe(small.length * 2);
-    expect(large[9]).toBe(77);
-    expect(large.buffer).toBeInstanceOf(SharedArrayBuffer);
+    const large = table.ensure(small.values.length + 1);
+    for (const name of ['values', 'states'] as const) {
+      expect(large[name].length).toBe(small[name].length * 2);
+      expect(large[name][9]).toBe(small[name][9]);
+      expect(large[name].buffer).toBeInstanceOf(SharedArrayBuffer);
+    }
   });
 });
