@@ -386,7 +386,7 @@ export class Machine extends EventEmitter<MachineEvents> {
   }
 
   /**
-   * Writes a tunable under /proc/sys, with all CPUs stopped.
+   * Writes a tunable under /proc/sys, or those of a slab cache (/proc/slabinfo), with all CPUs stopped.
    *
    * @throws Error when there is no such file or the value is not allowed
    */

@@ -8,6 +8,7 @@ export const FILES = [
   '/proc/loadavg',
   '/proc/meminfo',
   '/proc/pagetypeinfo',
+  '/proc/slabinfo',
   '/proc/stat',
   '/proc/sys/vm/lowmem_reserve_ratio',
   '/proc/sys/vm/min_free_kbytes',

@@ -7,6 +7,7 @@ import { interrupts } from './proc/interrupts.js';
 import { loadavg } from './proc/loadavg.js';
 import { meminfo } from './proc/meminfo.js';
 import { pagetypeinfo } from './proc/pagetypeinfo.js';
+import { slabinfo } from './proc/slabinfo.js';
 import { stat } from './proc/stat.js';
 import { vmstat } from './proc/vmstat.js';
 import { zoneinfo } from './proc/zoneinfo.js';
@@ -28,7 +29,7 @@ import { percpuPagelistFraction } from './sysctl/percpu-pagelist-fraction.js';
  * @param path absolute, as Linux has it: `/proc/buddyinfo`
  * @throws FileError (-ENOENT) when there is no such file; its text lists those that there are
  *
- * Context: any; takes each zone->lock.
+ * Context: any; takes each zone->lock, and the locks of slab caches.
  */
 export function readFile(k: Cpu, path: string): string {
   for (const file of FILES) if (file === path) return readGlobalFile(k, file);
@@ -52,6 +53,8 @@ function readGlobalFile(k: Cpu, file: (typeof FILES)[number]): string {
       return meminfo(k);
     case '/proc/pagetypeinfo':
       return pagetypeinfo(k);
+    case '/proc/slabinfo':
+      return slabinfo(k);
     case '/proc/stat':
       return stat(k);
     case '/proc/sys/vm/lowmem_reserve_ratio':

@@ -1,7 +1,7 @@
 import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import type { Cpu } from '../core/cpu.js';
 import { KERNEL } from '../core/kernel-data.js';
-import { GFP_KERNEL } from '../mm/gfp.js';
+import type { gfp_t } from '../mm/gfp.js';
 import { spin_lock_init } from '../sync/spinlock.js';
 import { ARRAY_CACHE, ENTRY, ownArrays } from './kmem-cache.js';
 import { kfreeWords, kmallocWords } from './internal-memory.js';
@@ -28,29 +28,29 @@ export function initArray(k: Cpu, array: number, limit: number, batchcount: numb
 }
 
 /**
- * A new array in memory of a node (alloc_arraycache). May sleep.
+ * A new array in memory of a node (alloc_arraycache). May sleep as the mask says.
  *
  * @returns word index, or 0
  */
-export function allocArray(k: Cpu, node: number, limit: number, batchcount: number): number {
-  const array = kmallocWords(k, ENTRY + limit, GFP_KERNEL, node);
+export function allocArray(k: Cpu, node: number, limit: number, batchcount: number, gfp: gfp_t): number {
+  const array = kmallocWords(k, ENTRY + limit, gfp, node);
   if (array !== 0) initArray(k, array, limit, batchcount);
   return array;
 }
 
 /**
- * A new table of arrays for the objects of all other nodes (alloc_alien_cache). May sleep.
+ * A new table of arrays for the objects of all other nodes (alloc_alien_cache). May sleep as the mask says.
  *
  * @returns word index, or 0 when there is no memory
  */
-export function allocAliens(k: Cpu, cache: number, node: number, limit: number): number {
+export function allocAliens(k: Cpu, cache: number, node: number, limit: number, gfp: gfp_t): number {
   const nodes = k.i32[KERNEL.nr_nodes];
-  const table = kmallocWords(k, nodes, GFP_KERNEL, node);
+  const table = kmallocWords(k, nodes, gfp, node);
   if (table === 0) return 0;
   k.i32.fill(0, table, table + nodes);
   for (let other = 0; other < nodes; other++) {
     if (other === node) continue;
-    const array = allocArray(k, node, limit, limit);
+    const array = allocArray(k, node, limit, limit, gfp);
     if (array === 0) {
       freeAliens(k, table);
       return 0;

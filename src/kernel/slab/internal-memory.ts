@@ -1,4 +1,5 @@
 import type { Cpu } from '../core/cpu.js';
+import { KERNEL } from '../core/kernel-data.js';
 import type { gfp_t } from '../mm/gfp.js';
 import { allocSlot } from './alloc.js';
 import { freeSlot } from './free.js';
@@ -10,9 +11,10 @@ import { PAGE, pageOf, PG_slab } from '../mm/page.js';
 
 /**
  * @param gfp may have `__GFP_WAIT`
- * @returns word index of so many words, not cleared; 0: there is no memory
+ * @returns word index of so many words, not cleared; 0: there is no memory, or no cache of such objects
  */
 export function kmallocWords(k: Cpu, words: number, gfp: gfp_t, node: number): number {
+  if (words * 4 > k.i32[KERNEL.kmalloc_max]) return 0;
   const slot = allocSlot(k, generalCache(k, words * 4, gfp), gfp, node);
   return slot === 0 ? 0 : slotWord(k, slot);
 }

@@ -2,7 +2,7 @@ import type { Cpu } from '../core/cpu.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { INIT_LIST_HEAD } from '../core/list.js';
 import { HZ, jiffies } from '../cpu/jiffies.js';
-import { GFP_KERNEL } from '../mm/gfp.js';
+import type { gfp_t } from '../mm/gfp.js';
 import { spin_lock_init } from '../sync/spinlock.js';
 import { KMEM_CACHE, KMEM_LIST3, nodeListsOf } from './kmem-cache.js';
 import { kmallocWords } from './internal-memory.js';
@@ -24,12 +24,12 @@ export function initList3(k: Cpu, list: number): void {
 }
 
 /**
- * Gives a cache lists for a node, empty ones. May sleep.
+ * Gives a cache lists for a node, empty ones. May sleep as the mask says.
  *
  * @returns word index, or 0 when there is no memory
  */
-export function addList3(k: Cpu, cache: number, node: number): number {
-  const list = kmallocWords(k, KMEM_LIST3.words, GFP_KERNEL, node);
+export function addList3(k: Cpu, cache: number, node: number, gfp: gfp_t): number {
+  const list = kmallocWords(k, KMEM_LIST3.words, gfp, node);
   if (list === 0) return 0;
   initList3(k, list);
   useList3(k, cache, node, list);

@@ -6,7 +6,7 @@ import { cpu_online } from '../core/cpu-mask.js';
 import { borrowIdleCpu } from '../cpu/ownership.js';
 import { releaseCpu } from '../cpu/dispatch.js';
 import { on_each_cpu } from '../cpu/smp-call.js';
-import { GFP_KERNEL } from '../mm/gfp.js';
+import { __GFP_WAIT, GFP_ATOMIC, GFP_KERNEL, type gfp_t } from '../mm/gfp.js';
 import { spin_lock_irqsave, spin_unlock_irqrestore } from '../sync/spinlock.js';
 import { allocAliens, allocArray, freeAliens } from './array-cache.js';
 import { free_block } from './flush.js';
@@ -14,7 +14,7 @@ import { kfreeWords, kmallocWords } from './internal-memory.js';
 import { ARRAY_CACHE, ENTRY, KMEM_CACHE, KMEM_LIST3, nodeList, ownArrays, setArray } from './kmem-cache.js';
 import { addList3, freeLimit } from './list3.js';
 import { DEBUG_MASK } from './slab-flags.js';
-import { ALIEN_LIMIT, tuningOf } from './tuning.js';
+import { ALIEN_LIMIT, type Tuning, tuningOf } from './tuning.js';
 
 /** The sizes of a cache's arrays (facts file, sections 3.4 and 3.7). Everything here holds cache_chain_mutex and may sleep. */
 
@@ -44,14 +44,33 @@ export function do_tune_cpucache(
   batchcount: number,
   shared: number,
 ): number {
+  return tune(k, cache, { limit, batchcount, shared }, GFP_KERNEL);
+}
+
+/**
+ * {@link do_tune_cpucache} while all CPUs are stopped and nobody has cache_chain_mutex. Console only, as a CPU that is online,
+ * with interrupts off there; does not sleep.
+ */
+export function tuneStopped(
+  k: Cpu,
+  cache: number,
+  limit: number,
+  batchcount: number,
+  shared: number,
+): number {
+  return tune(k, cache, { limit, batchcount, shared }, GFP_ATOMIC);
+}
+
+/** @param gfp without `__GFP_WAIT`: no other CPU runs meanwhile */
+function tune(k: Cpu, cache: number, { limit, batchcount, shared }: Tuning, gfp: gfp_t): number {
   const { i32 } = k;
   const cpus = i32[KERNEL.nr_cpus];
   // The cache, and the new array of each CPU, which the CPU itself exchanges for its old one.
-  const update = kmallocWords(k, 1 + cpus, GFP_KERNEL, -1);
+  const update = kmallocWords(k, 1 + cpus, gfp, -1);
   if (update === 0) return -ENOMEM;
   i32[update] = cache;
   for (let cpu = 0; cpu < cpus; cpu++) {
-    const array = allocArray(k, i32[KERNEL.cpu_node + cpu], limit, batchcount);
+    const array = allocArray(k, i32[KERNEL.cpu_node + cpu], limit, batchcount, gfp);
     i32[update + 1 + cpu] = array;
     if (array === 0) {
       for (let made = 0; made < cpu; made++) kfreeWords(k, i32[update + 1 + made]);
@@ -63,16 +82,18 @@ export function do_tune_cpucache(
   i32[cache + BATCH] = batchcount;
   i32[cache + SHARED] = shared;
   // A CPU that is locked up may still do its part, at any time: then the old arrays are left alone.
-  if (exchangeArrays(k, update)) freeOldArrays(k, cache, update);
-  return alloc_kmemlist(k, cache);
+  if (exchangeArrays(k, update, gfp)) freeOldArrays(k, cache, update);
+  return alloc_kmemlist(k, cache, gfp);
 }
 
 /** Whether all CPUs have done it. */
-function exchangeArrays(k: Cpu, update: number): boolean {
+function exchangeArrays(k: Cpu, update: number, gfp: gfp_t): boolean {
   const cpus = k.i32[KERNEL.nr_cpus];
   // During boot no other CPU runs, and of a new cache none knows.
   const isOurs =
-    readOnce(k, KERNEL.system_state) === SYSTEM_BOOTING || k.i32[ownArrays(k, k.i32[update])] === 0;
+    (gfp & __GFP_WAIT) === 0 ||
+    readOnce(k, KERNEL.system_state) === SYSTEM_BOOTING ||
+    k.i32[ownArrays(k, k.i32[update])] === 0;
   if (isOurs) {
     for (let cpu = 0; cpu < cpus; cpu++) exchangeArray(k, cpu, update);
     return true;
@@ -124,23 +145,25 @@ function freeContents(k: Cpu, cache: number, array: number, node: number): void 
 }
 
 /** Gives every node its lists, an array that its CPUs share, and arrays for the objects of other nodes; 0, or -ENOMEM. */
-function alloc_kmemlist(k: Cpu, cache: number): number {
+function alloc_kmemlist(k: Cpu, cache: number, gfp: gfp_t): number {
   for (let node = 0; node < k.i32[KERNEL.nr_nodes]; node++) {
-    const result = setUpNode(k, cache, node);
+    const result = setUpNode(k, cache, node, gfp);
     if (result !== 0) return result;
   }
   return 0;
 }
 
-function setUpNode(k: Cpu, cache: number, node: number): number {
+function setUpNode(k: Cpu, cache: number, node: number, gfp: gfp_t): number {
   const { i32 } = k;
-  const list = nodeList(k, cache, node) || addList3(k, cache, node);
+  const list = nodeList(k, cache, node) || addList3(k, cache, node, gfp);
   if (list === 0) return -ENOMEM;
   const batch = i32[cache + BATCH];
   const batches = i32[cache + SHARED];
-  const shared = batches === 0 ? 0 : allocArray(k, node, batches * batch, batch);
+  const shared = batches === 0 ? 0 : allocArray(k, node, batches * batch, batch, gfp);
   const needsAliens = i32[KERNEL.nr_nodes] > 1 && i32[list + KMEM_LIST3.at.alien] === 0;
-  const aliens = needsAliens ? allocAliens(k, cache, node, Math.min(i32[cache + LIMIT], ALIEN_LIMIT)) : 0;
+  const aliens = needsAliens
+    ? allocAliens(k, cache, node, Math.min(i32[cache + LIMIT], ALIEN_LIMIT), gfp)
+    : 0;
   if ((batches !== 0 && shared === 0) || (needsAliens && aliens === 0)) {
     kfreeWords(k, shared);
     freeAliens(k, aliens);
