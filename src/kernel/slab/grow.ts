@@ -116,22 +116,28 @@ function makeSlab(k: Cpu, cache: number, gfp: gfp_t, node: number, frame: number
   i32[slab + SLAB.at.inuse] = 0;
   i32[slab + SLAB.at.free] = 0;
   i32[slab + SLAB.at.nodeid] = node;
+  chainAll(k, cache, slab);
+  // Last: pages that say which slab they are of are those of a whole one, wherever a thread may have died.
   slab_map_pages(k, cache, pfn, slab);
   return slab;
 }
 
-/** Constructs all objects and chains them as free (cache_init_objs). */
-function constructAll(k: Cpu, cache: number, slab: number, mayWait: boolean): void {
+/** Chains all objects of a slab as free. */
+function chainAll(k: Cpu, cache: number, slab: number): void {
   const { i32 } = k;
   const num = i32[cache + NUM];
-  const ctor = i32[cache + CTOR];
   const bufctl = slab_bufctl(k, slab);
-  const flags = SLAB_CTOR_CONSTRUCTOR | (mayWait ? 0 : SLAB_CTOR_ATOMIC);
-  for (let i = 0; i < num; i++) {
-    if (ctor !== 0) k.call(ctor, objectAddress(k, cache, slab, i), cache, flags);
-    i32[bufctl + i] = i + 1;
-  }
+  for (let i = 0; i < num; i++) i32[bufctl + i] = i + 1;
   i32[bufctl + num - 1] = BUFCTL_END;
+}
+
+/** Constructs all objects (cache_init_objs). */
+function constructAll(k: Cpu, cache: number, slab: number, mayWait: boolean): void {
+  const { i32 } = k;
+  const ctor = i32[cache + CTOR];
+  if (ctor === 0) return;
+  const flags = SLAB_CTOR_CONSTRUCTOR | (mayWait ? 0 : SLAB_CTOR_ATOMIC);
+  for (let i = 0; i < i32[cache + NUM]; i++) k.call(ctor, objectAddress(k, cache, slab, i), cache, flags);
 }
 
 /** The kernel address of an object of a slab, as its user knows it. */
@@ -148,7 +154,7 @@ export function slab_destroy(k: Cpu, cache: number, slab: number): void {
     for (let i = 0; i < i32[cache + NUM]; i++) k.call(dtor, objectAddress(k, cache, slab, i), cache, 0);
   }
   const pfn = slotFrame(i32[slab + SLAB.at.s_mem] - i32[slab + SLAB.at.colouroff] / 4);
-  const isOff = (i32[cache + FLAGS] & CFLGS_OFF_SLAB) !== 0;
+  // Pages whose slab is described by a free object are no slab any more, wherever a thread may have died.
+  if ((i32[cache + FLAGS] & CFLGS_OFF_SLAB) !== 0) freeSlot(k, i32[cache + SLABP_CACHE], wordSlot(k, slab));
   kmem_freepages(k, cache, pfn);
-  if (isOff) freeSlot(k, i32[cache + SLABP_CACHE], wordSlot(k, slab));
 }

@@ -75,22 +75,27 @@ function fill(k: Cpu, cache: number, array: number): void {
   spin_unlock(k, list + LOCK);
 }
 
-/** Under list_lock. */
+/**
+ * Under list_lock. An object is in the array before it leaves its slab: where a thread dies in between, it is in both, and
+ * not lost.
+ */
 function takeFromSlabs(k: Cpu, cache: number, list: number, array: number, batch: number): void {
   const { i32 } = k;
   const num = i32[cache + KMEM_CACHE.at.num];
-  let filled = i32[array + AVAIL];
+  const before = i32[array + AVAIL];
+  let filled = before;
   while (filled < batch) {
     const slab = slabWithObjects(k, list);
     if (slab === 0) break;
     while (i32[slab + SLAB.at.inuse] < num && filled < batch) {
-      i32[array + ENTRY + filled] = takeFromSlab(k, cache, slab);
+      i32[array + ENTRY + filled] = firstFree(k, cache, slab);
       filled++;
+      i32[array + AVAIL] = filled;
+      unchainFirst(k, slab);
     }
     fileSlab(k, list, slab);
   }
-  i32[list + FREE_OBJECTS] -= filled - i32[array + AVAIL];
-  i32[array + AVAIL] = filled;
+  i32[list + FREE_OBJECTS] -= filled - before;
 }
 
 /** The first slab that has free objects: a partly used one if there is one; 0: none. Under list_lock. */
@@ -105,12 +110,24 @@ export function slabWithObjects(k: Cpu, list: number): number {
 
 /** Takes the first free object of a slab (slab_get_obj); its slot. Under list_lock. */
 export function takeFromSlab(k: Cpu, cache: number, slab: number): number {
+  const slot = firstFree(k, cache, slab);
+  unchainFirst(k, slab);
+  return slot;
+}
+
+/** The slot of the first free object of a slab. Under list_lock. */
+function firstFree(k: Cpu, cache: number, slab: number): number {
   const { i32 } = k;
   const index = i32[slab + SLAB.at.free];
   if (!(index >= 0 && index < i32[cache + KMEM_CACHE.at.num])) corrupted(k, cache, slab);
-  i32[slab + SLAB.at.inuse]++;
-  i32[slab + SLAB.at.free] = i32[slab_bufctl(k, slab) + index];
   return i32[slab + SLAB.at.s_mem] + (index * i32[cache + KMEM_CACHE.at.buffer_size]) / 4;
+}
+
+/** Takes the first free object out of the chain of its slab. Under list_lock. */
+function unchainFirst(k: Cpu, slab: number): void {
+  const { i32 } = k;
+  i32[slab + SLAB.at.inuse]++;
+  i32[slab + SLAB.at.free] = i32[slab_bufctl(k, slab) + i32[slab + SLAB.at.free]];
 }
 
 function corrupted(k: Cpu, cache: number, slab: number): never {
