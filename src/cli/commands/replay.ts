@@ -27,10 +27,10 @@ A trace of up to 262,144 events is then run ${REPLAY_PASSES} more times to measu
 
 Each cache of the trace gets one of its name and object size (bytes_req), aligned to cache lines where bytes_alloc tells
 so; it is destroyed at the end. An object goes back to where it came from, whatever the trace freed it with, and at the
-latest when the trace gives its address again: traces lack the frees in bulk. What is too large for this kmalloc is
-pages, as in newer kernels. Note that the traced kernel's own slabs, and its large kmallocs,
-are among its page events, too: with --events all, which is the default, the machine allocates memory for both. For the
-memory of one kind only, take --events pages or --events objects.
+latest when the trace gives its address again: traces lack what is freed in bulk. An object too large for this kmalloc
+is pages, as in newer kernels. Note that the traced kernel's slabs and large objects were pages, and are among its page
+events, too: with --events all, which is the default, the machine allocates memory for both. For the memory of one kind
+only, take --events pages or --events objects.
 
 What is given for objects but not asked for is wasted. Both kernels are compared, on the same requests and by the rules
 of perf kmem stat; --by cache or --by caller shows where, the largest waste of this machine first. What slabs keep free
