@@ -52,6 +52,14 @@ export { MUTEX } from './kernel/sched/mutex.js';
 export { SEMAPHORE } from './kernel/sched/semaphore.js';
 export { MAX_SCHEDULE_TIMEOUT } from './kernel/sched/timeout.js';
 export { WAIT_QUEUE_HEAD } from './kernel/sched/wait-line.js';
+export {
+  mempool_alloc_pages,
+  mempool_alloc_slab,
+  mempool_free_pages,
+  mempool_free_slab,
+  mempool_kfree,
+  mempool_kmalloc,
+} from './kernel/slab/mempool-kinds.js';
 export { MAX_ORDER } from './kernel/mm/zone.js';
 export { PAGE_SHIFT, PAGE_SIZE } from './arch/page.js';
 export {

@@ -40,6 +40,7 @@ import { percpu_init, PERCPU_WORDS } from './mm/percpu.js';
 import { init_per_zone_pages_min, refresh_zone_stat_thresholds, setup_pagesets } from './mm/zone-setup.js';
 import { PAGESET_STRIDE, populatedZones } from './mm/zone.js';
 import { kmem_cache_init, slabBootWords } from './slab/init.js';
+import { mempool_init } from './slab/mempool-chain.js';
 import { startReaper } from './slab/reap.js';
 import { build_all_zonelists, nearestMemoryNode, ZONELIST_ORDERS, zonelistWords } from './mm/zonelist.js';
 
@@ -66,6 +67,7 @@ export function start_kernel(image: MemoryImage, platform: Platform): Kernel {
   const k = startPageAllocator(image, platform);
   const isLate = hardware.slabProfile === '2.6.24';
   kmem_cache_init(k, isLate ? LATE_KMALLOC_MAX : KMALLOC_MAX, isLate);
+  mempool_init(k);
   return k;
 }
 

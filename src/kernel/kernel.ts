@@ -12,13 +12,14 @@ import {
   SYM_REFRESH_CPU_VM_STATS,
 } from './core/symbols.js';
 import { moduleSymbolText } from './cpu/module-symbols.js';
-import { SlabFace } from './face/slab-face.js';
+import { MempoolFace } from './face/mempool-face.js';
 import { readFirmware } from './firmware.js';
 import { readFile } from './fs/read-file.js';
 import { drain_local_pages } from './mm/page-sets.js';
 import { refresh_cpu_vm_stats } from './mm/vmstat-refresh.js';
 import { process_timeout } from './sched/timeout.js';
 import { do_drain } from './slab/drain.js';
+import { callPoolFunction, isPoolFunction } from './slab/mempool-kinds.js';
 import { cache_reap } from './slab/reap.js';
 import { do_ccupdate_local } from './slab/tune.js';
 
@@ -29,7 +30,7 @@ import { do_ccupdate_local } from './slab/tune.js';
  *
  * One instance per thread and CPU. It holds only views and constants; all state is in the image.
  */
-export class Kernel extends SlabFace {
+export class Kernel extends MempoolFace {
   /** The kernel as it is seen from CPUs whose place this thread takes for a moment; all of them share this array. */
   private others: Kernel[] = [];
   /** Functions of modules that this thread has loaded: what a number stands for never changes. */
@@ -68,6 +69,7 @@ export class Kernel extends SlabFace {
       const result = called(this, info, second, third);
       return typeof result === 'number' ? result : 0;
     }
+    if (isPoolFunction(symbol)) return callPoolFunction(this, symbol, info, second ?? 0);
     if (symbol === SYM_DRAIN_LOCAL_PAGES) {
       drain_local_pages(this);
     } else if (symbol === SYM_REFRESH_CPU_VM_STATS) {

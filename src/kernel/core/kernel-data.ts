@@ -192,6 +192,11 @@ const KERNEL_DATA = struct('kernel', {
   /** All caches, a list_head. Changed with the mutex under the lock; read under either. */
   cache_chain_lock: array(word, 2),
   cache_chain: array(word, 2),
+  /** All memory pools, a list_head. Under mempools_lock. */
+  mempools_lock: array(word, 2),
+  mempools: array(word, 2),
+  /** Class of the locks of all pools. Constant after boot. */
+  mempool_class: word,
 
   lockdepStart: lineStart,
   /** Lock classes: their names, and the orders in which they were taken. Changed under lockdep_lock. */

@@ -7,6 +7,7 @@ export const FILES = [
   '/proc/interrupts',
   '/proc/loadavg',
   '/proc/meminfo',
+  '/proc/mempools',
   '/proc/pagetypeinfo',
   '/proc/slabinfo',
   '/proc/stat',

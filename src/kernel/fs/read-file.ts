@@ -6,6 +6,7 @@ import { buddyinfo } from './proc/buddyinfo.js';
 import { interrupts } from './proc/interrupts.js';
 import { loadavg } from './proc/loadavg.js';
 import { meminfo } from './proc/meminfo.js';
+import { mempools } from './proc/mempools.js';
 import { pagetypeinfo } from './proc/pagetypeinfo.js';
 import { slabinfo } from './proc/slabinfo.js';
 import { stat } from './proc/stat.js';
@@ -51,6 +52,8 @@ function readGlobalFile(k: Cpu, file: (typeof FILES)[number]): string {
       return loadavg(k);
     case '/proc/meminfo':
       return meminfo(k);
+    case '/proc/mempools':
+      return mempools(k);
     case '/proc/pagetypeinfo':
       return pagetypeinfo(k);
     case '/proc/slabinfo':

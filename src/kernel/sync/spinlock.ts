@@ -13,7 +13,8 @@ import { lockAcquired, lockReleased, lockWanted } from './lockdep.js';
  * 1. locks of modules
  * 2. call_lock: calls across CPUs. Nobody waits for an interrupt's answer with a lock below it
  * 3. zone->lock, interrupts off
- * 4. percpu_lock and percpu_counters_lock, interrupts off; a percpu_counter's lock under the latter
+ * 4. percpu_lock and percpu_counters_lock, interrupts off; a percpu_counter's lock under the latter. mempools_lock,
+ *    interrupts off; the lock of a memory pool under it
  * 5. irq_lock, then the lock of an interrupt line; the locks of a CPU's timers and tasklets, of two CPUs that of the
  *    lower number first. Interrupts off; no handler is called under them
  * 6. the lock of a wait queue, completion, mutex or semaphore, interrupts off: tasks are woken under it
