@@ -71,6 +71,14 @@ export {
   ZONE_NORMAL,
 } from './arch/address-space.js';
 export { replayTrace, type ReplayOptions, type ReplayProgress } from './trace/replay.js';
-export type { CpuReplay, LiveAtEnd, ReplaySpeed, TraceReplay } from './trace/replay-result.js';
+export type {
+  CpuReplay,
+  LiveAtEnd,
+  ReplayedCaches,
+  ReplaySpeed,
+  TraceReplay,
+} from './trace/replay-result.js';
 export { sampleTraceFile } from './trace/sample-trace.js';
+export type { ReplayedEvents } from './trace/trace-compiler.js';
 export { TraceError } from './trace/trace-error.js';
+export type { WasteComparison, WasteRow, WasteSums } from './trace/waste.js';
