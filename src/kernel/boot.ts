@@ -6,6 +6,7 @@ import type { MemoryImage } from '../image/memory-image.js';
 import { CPU_AREA, CPU_ONLINE } from './core/cpu-area.js';
 import { cpu_online, num_online_cpus, setCpuState } from './core/cpu-mask.js';
 import {
+  DEBUG_FAULTS,
   DEBUG_LOCKS,
   DEBUG_PAGE_OWNER,
   DEBUG_SLAB,
@@ -16,6 +17,7 @@ import {
   KERNEL_START,
   SYSTEM_RUNNING,
 } from './core/kernel-data.js';
+import { initFaults } from './core/fault-inject.js';
 import { COMM_BYTES, MAX_KTHREADS, MAX_NUMNODES } from './core/limits.js';
 import type { Platform } from './core/platform.js';
 import { printk } from './core/printk.js';
@@ -110,7 +112,8 @@ function initStaticData(image: MemoryImage, hardware: Hardware, space: AddressSp
     (debug.sleep ? DEBUG_SLEEP : 0) |
     (debug.pageOwner ? DEBUG_PAGE_OWNER : 0) |
     (debug.vm ? DEBUG_VM : 0) |
-    (debug.slab === true ? DEBUG_SLAB : 0);
+    (debug.slab === true ? DEBUG_SLAB : 0) |
+    (debug.faults === true ? DEBUG_FAULTS : 0);
   i32[KERNEL.lock_hold_limit_ms] = debug.lockHoldLimitMs;
   i32[KERNEL.hung_task_ms] = debug.hungTaskLimitMs ?? HUNG_TASK_MS;
   i32[KERNEL.max_pfn] = endFrame(hardware);
@@ -225,9 +228,14 @@ function setupTasks(k: Kernel, hardware: Hardware): void {
   attachOwnThread(k, 0, k.platform.thread);
 }
 
-/** Memory for call traces, where a debug switch needs it; the classes of locks that no part of the kernel makes. */
+/**
+ * Memory for call traces, where a debug switch needs it; the classes of locks that no part of the kernel makes; what is made
+ * to fail.
+ */
 function setupDebug(k: Kernel): void {
-  if ((k.debug & (DEBUG_LOCKS | DEBUG_PAGE_OWNER)) !== 0) depotInit(k, bootWords(k, 0, DEPOT_BYTES / 4));
+  if ((k.debug & (DEBUG_LOCKS | DEBUG_PAGE_OWNER | DEBUG_SLAB)) !== 0)
+    depotInit(k, bootWords(k, 0, DEPOT_BYTES / 4));
+  for (const attr of [KERNEL.failslab, KERNEL.fail_page_alloc]) initFaults(k, attr);
   k.i32[KERNEL.call_lock + SPINLOCK.at.lock_class] = lock_class(k, 'call_lock');
   k.i32[KERNEL.wait_queue_class] = lock_class(k, 'wait_queue_head_t->lock');
 }

@@ -36,6 +36,7 @@ import { sendSignalFromOutside } from '../kernel/sched/signal.js';
 import { buryOwnTask, buryTask, markThreadDead, refuseThread } from '../kernel/sched/task-death.js';
 import { find_task_by_pid } from '../kernel/sched/task-slots.js';
 import { refresh_zone_stat_thresholds } from '../kernel/mm/zone-setup.js';
+import { logLeaks } from '../kernel/slab/slab-leaks.js';
 import { Clock } from './clock.js';
 import { loadHardware } from './config-load.js';
 import type { MachineConfig } from './config-types.js';
@@ -456,6 +457,19 @@ export class Machine extends EventEmitter<MachineEvents> {
     // A thread that has just been started must not be ended while it loads its modules.
     await Promise.race([this.#tasks.loaded, sleep(LOAD_LIMIT_MS, undefined, { ref: false })]);
     await this.#pool.destroy();
+    this.#logLeaks();
+  }
+
+  /** What the functions that ran here have allocated and not freed goes into the log, with debug.slab. */
+  #logLeaks(): void {
+    // After a panic nobody can be blamed.
+    if (this.panicked || this.console.area === 0) return;
+    try {
+      logLeaks(this.console);
+    } catch (error) {
+      // A thread has died with the log's lock.
+      if (!(error instanceof WaitGivenUp)) throw error;
+    }
   }
 
   /** @internal See {@link MachineCpu.offline}. */

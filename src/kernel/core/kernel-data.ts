@@ -2,6 +2,7 @@ import { NR_MEM_SECTIONS } from '../../arch/page.js';
 import { MAX_NR_ZONES } from '../../arch/address-space.js';
 import { array, bytes, double, lineStart, struct, word, WORD_BYTES } from '../../image/struct.js';
 import { CPU_AREA } from './cpu-area.js';
+import { FAULT_ATTR } from './fault-data.js';
 import { KERNEL_IRQ } from './interrupt-data.js';
 import {
   COMM_BYTES,
@@ -217,6 +218,10 @@ const KERNEL_DATA = struct('kernel', {
   depot: word,
   depot_end: word,
 
+  /** Requests that are made to fail, with debug.faults: of the slab allocator, and of the page allocator. */
+  failslab: FAULT_ATTR,
+  fail_page_alloc: FAULT_ATTR,
+
   bootAreaStart: lineStart,
   /** The area of the boot CPU until the per-CPU areas exist. */
   boot_cpu_area: CPU_AREA,
@@ -251,3 +256,4 @@ export const DEBUG_SLEEP = 2;
 export const DEBUG_PAGE_OWNER = 4;
 export const DEBUG_VM = 8;
 export const DEBUG_SLAB = 16;
+export const DEBUG_FAULTS = 32;

@@ -3,26 +3,29 @@ import type { Cpu } from './cpu.js';
 import { local_irq_restore, local_irq_save } from './irqflags.js';
 import { KERNEL } from './kernel-data.js';
 import { rawLock, rawUnlock } from './raw-lock.js';
-import { WORD_BYTES } from '../../image/struct.js';
+import { alignUp, WORD_BYTES } from '../../image/struct.js';
 
 /**
  * The stack depot keeps each different call trace once and gives it a number, so that a lock or a page can remember
- * where it came from in one word. It exists only with debugging: boot sets `KERNEL.depot`.
+ * where it came from in one word. It exists only with debugging: boot sets `KERNEL.depot`, or who first needs it.
  *
  * Layout, in words from `depot`: a hash table of record offsets, then records {next, hash, bytes, text}. Records
  * are written under depot_lock, published by the atomic store into `depot_end`, and never change: readers need no lock.
+ * They begin at multiples of HANDLE_STEP, so that a handle fits into half a word.
  */
 export const DEPOT_BYTES = 1 << 20;
+/** All handles are multiples of this. */
+export const HANDLE_STEP = DEPOT_BYTES / WORD_BYTES / 65536;
 const HASH_WORDS = 1024;
 const NEXT = 0;
 const HASH = 1;
 const BYTES = 2;
 const TEXT = 3;
 
-/** Makes the depot in zeroed memory. Boot CPU only. */
+/** Makes the depot in zeroed memory. Boot CPU, or later under a lock: only once. */
 export function depotInit(k: Cpu, depotWord: number): void {
   k.i32[KERNEL.depot_end] = HASH_WORDS;
-  k.i32[KERNEL.depot] = depotWord;
+  Atomics.store(k.i32, KERNEL.depot, depotWord);
 }
 
 /**
@@ -32,8 +35,18 @@ export function depotInit(k: Cpu, depotWord: number): void {
  * @returns its handle; 0 when there is no depot or it is full
  */
 export function saveTrace(k: Cpu, skip: number): number {
-  if (k.i32[KERNEL.depot] === 0) return 0;
-  const text = new TextEncoder().encode(callTrace(skip + 1));
+  return hasDepot(k) ? saveTraceText(k, callTrace(skip + 1)) : 0;
+}
+
+/** Whether there is a depot. Caches whose users are tracked make it when the machine already runs. */
+export function hasDepot(k: Cpu): boolean {
+  return Atomics.load(k.i32, KERNEL.depot) !== 0;
+}
+
+/** {@link saveTrace} for who has the trace already. */
+export function saveTraceText(k: Cpu, trace: string): number {
+  if (!hasDepot(k)) return 0;
+  const text = new TextEncoder().encode(trace);
   const hash = hashOf(text);
   const flags = local_irq_save(k);
   rawLock(k, KERNEL.depot_lock);
@@ -73,7 +86,7 @@ function add(k: Cpu, text: Uint8Array, hash: number): number {
   const { i32, u8 } = k;
   const depot = i32[KERNEL.depot];
   const handle = i32[KERNEL.depot_end];
-  const words = TEXT + Math.ceil(text.length / WORD_BYTES);
+  const words = alignUp(TEXT + Math.ceil(text.length / WORD_BYTES), HANDLE_STEP);
   if ((handle + words) * WORD_BYTES > DEPOT_BYTES) return 0;
   const record = depot + handle;
   const bucket = depot + (hash & (HASH_WORDS - 1));

@@ -1,5 +1,6 @@
 import type { Cpu } from '../core/cpu.js';
 import { KERNEL } from '../core/kernel-data.js';
+import { describeFaultFiles, faultFiles } from './sys/fault-attr.js';
 
 /** Files that there are once. */
 export const FILES = [
@@ -9,6 +10,7 @@ export const FILES = [
   '/proc/meminfo',
   '/proc/mempools',
   '/proc/pagetypeinfo',
+  '/proc/slab_allocators',
   '/proc/slabinfo',
   '/proc/stat',
   '/proc/sys/vm/lowmem_reserve_ratio',
@@ -35,6 +37,7 @@ export function listFiles(k: Cpu): string[] {
   for (let nid = 0; nid < k.i32[KERNEL.nr_nodes]; nid++) {
     for (const name of NODE_FILES) files.push(`${NODE_FOLDER}${nid}/${name}`);
   }
+  files.push(...faultFiles(k));
   return files;
 }
 
@@ -42,5 +45,5 @@ export function listFiles(k: Cpu): string[] {
 export function describeFiles(k: Cpu): string {
   const nodes = k.i32[KERNEL.nr_nodes];
   const node = nodes === 1 ? '0' : `{0..${nodes - 1}}`;
-  return `${FILES.join(', ')}, ${NODE_FOLDER}${node}/{${NODE_FILES.join(',')}}`;
+  return `${FILES.join(', ')}, ${NODE_FOLDER}${node}/{${NODE_FILES.join(',')}}${describeFaultFiles(k)}`;
 }

@@ -8,12 +8,14 @@ import { loadavg } from './proc/loadavg.js';
 import { meminfo } from './proc/meminfo.js';
 import { mempools } from './proc/mempools.js';
 import { pagetypeinfo } from './proc/pagetypeinfo.js';
+import { slabAllocators } from './proc/slab-allocators.js';
 import { slabinfo } from './proc/slabinfo.js';
 import { stat } from './proc/stat.js';
 import { vmstat } from './proc/vmstat.js';
 import { zoneinfo } from './proc/zoneinfo.js';
 import { unusableIndex } from './sys/extfrag.js';
 import { cpuOnline, nodeCpulist, nodeCpumap } from './sys/node-cpus.js';
+import { faultFiles, readFaultFile } from './sys/fault-attr.js';
 import { nodeDistance } from './sys/node-distance.js';
 import { nodeMeminfo } from './sys/node-meminfo.js';
 import { nodeNumastat } from './sys/node-numastat.js';
@@ -39,6 +41,7 @@ export function readFile(k: Cpu, path: string): string {
       if (path === `${NODE_FOLDER}${nid}/${file}`) return readNodeFile(k, nid, file);
     }
   }
+  if (faultFiles(k).includes(path)) return readFaultFile(k, path);
   throw new FileError(path, ENOENT, `no such file; there are ${describeFiles(k)}`);
 }
 
@@ -56,6 +59,8 @@ function readGlobalFile(k: Cpu, file: (typeof FILES)[number]): string {
       return mempools(k);
     case '/proc/pagetypeinfo':
       return pagetypeinfo(k);
+    case '/proc/slab_allocators':
+      return slabAllocators(k);
     case '/proc/slabinfo':
       return slabinfo(k);
     case '/proc/stat':

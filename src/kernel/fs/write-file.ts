@@ -2,6 +2,7 @@ import type { Cpu } from '../core/cpu.js';
 import { EACCES, ENOENT, FileError } from './file-error.js';
 import { describeFiles, listFiles } from './list-files.js';
 import { writeSlabinfo } from './proc/write-slabinfo.js';
+import { faultFiles, writeFaultFile } from './sys/fault-attr.js';
 import { writeLowmemReserveRatio } from './sysctl/lowmem-reserve-ratio.js';
 import { writeMinFreeKbytes } from './sysctl/min-free-kbytes.js';
 import { writeNumaZonelistOrder } from './sysctl/numa-zonelist-order.js';
@@ -35,6 +36,10 @@ export function writeFile(k: Cpu, path: string, text: string): void {
       writePercpuPagelistFraction(k, path, text);
       return;
     default:
+      if (faultFiles(k).includes(path)) {
+        writeFaultFile(k, path, text);
+        return;
+      }
       if (!listFiles(k).includes(path)) {
         throw new FileError(path, ENOENT, `no such file; there are ${describeFiles(k)}`);
       }

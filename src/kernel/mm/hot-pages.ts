@@ -3,7 +3,7 @@ import { readOnce as once } from '../core/access-once.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
 import { local_irq_restore as irqRestore, local_irq_save as irqSave } from '../core/irqflags.js';
-import { DEBUG_PAGE_OWNER, DEBUG_SLEEP, KERNEL } from '../core/kernel-data.js';
+import { DEBUG_FAULTS, DEBUG_PAGE_OWNER, DEBUG_SLEEP, KERNEL } from '../core/kernel-data.js';
 import { ALLOC_BAD_FLAGS } from './bad-page.js';
 import { get_pageblock_migratetype as pageblockType } from './buddy.js';
 import {
@@ -61,7 +61,8 @@ const BAD_FLAGS = ALLOC_BAD_FLAGS;
 const UNUSUAL_MASK = __GFP_COLD | __GFP_ZERO | __GFP_THISNODE;
 const WAIT_BIT = __GFP_WAIT;
 const SLEEP_BIT = DEBUG_SLEEP;
-const OWNER_BIT = DEBUG_PAGE_OWNER;
+/** With these the long way has more to do. */
+const LONG_BITS = DEBUG_PAGE_OWNER | DEBUG_FAULTS;
 // The same for functions.
 const readOnce = once;
 const local_irq_save = irqSave;
@@ -82,7 +83,7 @@ const pageOf = pageAt;
 export function allocHotPage(k: Cpu, gfp_mask: gfp_t): number {
   const { i32 } = k;
   const area = k.area & INDEX;
-  let odd = (gfp_mask & UNUSUAL_MASK) | (k.debug & OWNER_BIT) | i32[area + MEMPOLICY];
+  let odd = (gfp_mask & UNUSUAL_MASK) | (k.debug & LONG_BITS) | i32[area + MEMPOLICY];
   // Where might_sleep() could have something to report.
   if ((gfp_mask & WAIT_BIT) !== 0 && (k.debug & SLEEP_BIT) !== 0)
     odd |= i32[area + PREEMPT_COUNT] | i32[area + IRQS_DISABLED];
@@ -128,7 +129,7 @@ export function freeHotPage(k: Cpu, pfn: number): boolean {
   const page = pageOf(i32, pfn);
   const pageFlags = i32[page + FLAGS];
   const odd = (readOnce(k, page + COUNT) ^ 1) | i32[page + MAPPING] | (i32[page + MAPCOUNT] + 1);
-  if ((odd | (pageFlags & BAD_FLAGS) | (k.debug & OWNER_BIT)) !== 0) return false;
+  if ((odd | (pageFlags & BAD_FLAGS) | (k.debug & LONG_BITS)) !== 0) return false;
   const area = k.area & INDEX;
   const set = i32[area + PAGE_SETS + (pageFlags >>> ZONE_SHIFT)] & INDEX;
   const flags = local_irq_save(k);

@@ -2,10 +2,11 @@ import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
 import { poll } from '../core/irqflags.js';
-import { DEBUG_SLEEP } from '../core/kernel-data.js';
+import { DEBUG_FAULTS, DEBUG_SLEEP } from '../core/kernel-data.js';
 import { in_interrupt } from '../core/preempt.js';
 import { checkRunning } from '../core/system-state.js';
 import { might_sleep } from '../cpu/might-sleep.js';
+import { should_fail_alloc_page } from './fail-page-alloc.js';
 import {
   __GFP_HIGH,
   __GFP_NOFAIL,
@@ -37,6 +38,7 @@ const TASK_FLAGS = CPU_AREA.at.task_flags;
 const WAIT_BIT = __GFP_WAIT;
 const FIRST_PASS = ALLOC_WMARK_LOW | ALLOC_CPUSET;
 const SLEEP_BIT = DEBUG_SLEEP;
+const FAULTS_BIT = DEBUG_FAULTS;
 const ORDERS = MAX_ORDER;
 const get_page_from_freelist = fromFreelist;
 
@@ -60,6 +62,7 @@ export function __alloc_pages(k: Cpu, gfp_mask: gfp_t, order: number, zonelist: 
   if ((gfp_mask & WAIT_BIT) !== 0 && (k.debug & SLEEP_BIT) !== 0) might_sleep(k);
   if (order >= ORDERS || k.i32[zonelist + FIRST_ZONE] === 0) return 0;
   if (order >>> 0 !== order) BUG(k, `order ${order}: must be an integer, 0 or more`);
+  if ((k.debug & FAULTS_BIT) !== 0 && should_fail_alloc_page(k, gfp_mask, order)) return 0;
   const pfn = get_page_from_freelist(k, gfp_mask, order, zonelist, FIRST_PASS);
   return pfn !== 0 ? pfn : allocSlowPath(k, gfp_mask, order, zonelist);
 }

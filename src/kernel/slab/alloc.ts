@@ -3,14 +3,16 @@ import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
 import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
-import { DEBUG_SLEEP, KERNEL } from '../core/kernel-data.js';
+import { DEBUG_FAULTS, DEBUG_SLEEP, KERNEL } from '../core/kernel-data.js';
 import { in_interrupt } from '../core/preempt.js';
 import { might_sleep } from '../cpu/might-sleep.js';
 import { __GFP_DMA, __GFP_WAIT, __GFP_ZERO, type gfp_t } from '../mm/gfp.js';
 import { slab_node } from '../mm/mempolicy.js';
+import { should_failslab } from './failslab.js';
 import { ARRAY_CACHE, ARRAYS, ENTRY, KMEM_CACHE } from './kmem-cache.js';
 import { takeLocal } from './refill.js';
 import { takeFromNode } from './remote.js';
+import { debugAllocated, debugAllocatedInternal, isDebugged } from './slab-debug.js';
 import { slotAddress, slotWord } from './slot.js';
 
 /**
@@ -32,6 +34,7 @@ const WAIT_BIT = __GFP_WAIT;
 const ZERO_BIT = __GFP_ZERO;
 const LONG_BITS = __GFP_ZERO | __GFP_DMA;
 const SLEEP_BIT = DEBUG_SLEEP;
+const FAULTS_BIT = DEBUG_FAULTS;
 
 /**
  * The object that this CPU got last, if the request can be served so; its slot, or 0. Also for requests whose cache is not
@@ -80,11 +83,22 @@ export function kmem_cache_zalloc(k: Cpu, cache: number, gfp: gfp_t): number {
   return kmem_cache_alloc(k, cache, gfp | ZERO_BIT);
 }
 
-/** The long way: everything that the short one leaves alone. */
-export function allocLong(k: Cpu, cache: number, gfp: gfp_t, node: number): number {
+/**
+ * The long way: everything that the short one leaves alone.
+ *
+ * @param size bytes that the user asks for: with debugging the others must stay as they are
+ */
+export function allocLong(
+  k: Cpu,
+  cache: number,
+  gfp: gfp_t,
+  node: number,
+  size = k.i32[cache + KMEM_CACHE.at.obj_size],
+): number {
   if ((gfp & WAIT_BIT) !== 0 && (k.debug & SLEEP_BIT) !== 0) might_sleep(k);
-  const slot = allocSlot(k, cache, gfp & ~ZERO_BIT, node);
+  const slot = takeSlot(k, cache, gfp & ~ZERO_BIT, node);
   if (slot === 0) return 0;
+  if (isDebugged(k, cache)) return debugAllocated(k, cache, slot, gfp, size);
   if ((gfp & ZERO_BIT) !== 0) {
     const start = slotWord(k, slot);
     k.i32.fill(0, start, start + k.i32[cache + KMEM_CACHE.at.buffer_size] / 4);
@@ -93,12 +107,20 @@ export function allocLong(k: Cpu, cache: number, gfp: gfp_t, node: number): numb
 }
 
 /**
- * An object for the allocator itself, or for a request that goes the long way.
+ * An object for the allocator itself.
  *
  * @param node below 0: as the task's memory policy says, else this CPU's
  * @returns its slot, or 0. Context: by the mask
  */
 export function allocSlot(k: Cpu, cache: number, gfp: gfp_t, node: number): number {
+  const slot = takeSlot(k, cache, gfp, node);
+  if (slot !== 0 && isDebugged(k, cache)) debugAllocatedInternal(k, cache, slot);
+  return slot;
+}
+
+/** The slot of an object that nobody has looked at, or 0. */
+function takeSlot(k: Cpu, cache: number, gfp: gfp_t, node: number): number {
+  if ((k.debug & FAULTS_BIT) !== 0 && should_failslab(k, cache, gfp)) return 0;
   const flags = local_irq_save(k);
   const wanted = node >= 0 || k.i32[k.area + MEMPOLICY] === 0 || in_interrupt(k) ? node : slab_node(k);
   let slot = 0;

@@ -1,7 +1,7 @@
 import { PAGE_SIZE } from '../../arch/page.js';
 import { BUG, BUG_ON, panic } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
-import { DEBUG_SLAB, KERNEL } from '../core/kernel-data.js';
+import { DEBUG_FAULTS, DEBUG_SLAB, KERNEL } from '../core/kernel-data.js';
 import { in_interrupt } from '../core/preempt.js';
 import { printk } from '../core/printk.js';
 import { checkSymbol } from '../cpu/module-symbols.js';
@@ -9,14 +9,15 @@ import { GFP_DMA, GFP_KERNEL } from '../mm/gfp.js';
 import { mutex_lock, mutex_unlock } from '../sched/mutex.js';
 import { allocSlot } from './alloc.js';
 import { chainCache, firstCache, nextCache } from './cache-chain.js';
-import { cacheName, nameCache } from './cache-name.js';
+import { cacheName, kmem_cache_name, nameCache } from './cache-name.js';
 import { destroyDescriptor } from './cache-destroy.js';
+import { makeDepot } from './debug-users.js';
 import { generalCache } from './general-caches.js';
 import { type Geometry, geometryFlags, slabGeometry, type SlabMachine } from './geometry.js';
 import { BUFCTL_BYTES, CACHE_NAME_BYTES, cacheWords, KMEM_CACHE, slabBytes } from './kmem-cache.js';
 import {
   CREATE_MASK,
-  DEBUG_MASK,
+  LOOKED_AT_MASK,
   SLAB_CACHE_DMA,
   SLAB_DESTROY_BY_RCU,
   SLAB_PANIC,
@@ -124,6 +125,7 @@ export function makeCache(
   k.i32[cache + AT.ctor] = ctor;
   k.i32[cache + AT.dtor] = dtor;
   nameCache(k, cache, name);
+  if ((k.i32[cache + AT.flags] & SLAB_STORE_USER) !== 0) makeDepot(k, kmem_cache_name(k, cache));
   if (enable_cpucache(k, cache) !== 0) {
     destroyDescriptor(k, cache);
     return 0;
@@ -145,7 +147,7 @@ export function effectiveFlags(k: Cpu, size: number, flags: number): number {
 export function describeCache(k: Cpu, cache: number, geometry: Geometry, size: number, flags: number): void {
   const { i32 } = k;
   i32[cache + AT.flags] = flags | geometryFlags(geometry);
-  i32[cache + AT.looked_at] = (flags & DEBUG_MASK) | (k.debug & DEBUG_SLAB);
+  i32[cache + AT.looked_at] = (flags & LOOKED_AT_MASK) | (k.debug & (DEBUG_SLAB | DEBUG_FAULTS));
   i32[cache + AT.gfpflags] = (flags & SLAB_CACHE_DMA) !== 0 ? GFP_DMA : 0;
   i32[cache + AT.gfporder] = geometry.order;
   i32[cache + AT.num] = geometry.num;

@@ -12,6 +12,7 @@ import { freeSlot } from './free.js';
 import { kfreeWords } from './internal-memory.js';
 import { KMEM_LIST3, nodeList, ownArrays } from './kmem-cache.js';
 import { slab_error } from './slab-error.js';
+import { logCacheLeaks } from './slab-leaks.js';
 import { wordSlot } from './slot.js';
 
 /** The end of caches, and of what they keep (facts file, section 3.1). */
@@ -65,6 +66,7 @@ export function kmem_cache_destroy(k: Cpu, cache: number): number {
     unchainCache(k, cache);
     if (shrinkCache(k, cache) !== 0) {
       slab_error(k, 'kmem_cache_destroy', cache, "Can't free all objects");
+      logCacheLeaks(k, cache);
       chainCache(k, cache);
       return 1;
     }

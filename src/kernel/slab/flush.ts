@@ -5,6 +5,7 @@ import { dropFirst, transferObjects } from './array-cache.js';
 import { slab_destroy } from './grow.js';
 import { ARRAY_CACHE, ENTRY, KMEM_CACHE, KMEM_LIST3, nodeList, SLAB, slab_bufctl } from './kmem-cache.js';
 import { SLAB_DESTROY_BY_RCU } from './slab-flags.js';
+import { isDebugged, slab_put_debugcheck } from './slab-debug.js';
 import { slotSlab } from './slot.js';
 
 /** Objects go back to the slabs (facts file, section 3.5). Interrupts are off in all of it. */
@@ -80,6 +81,7 @@ function putIntoSlab(k: Cpu, cache: number, slot: number): number {
   i32[slab_bufctl(k, slab) + index] = i32[slab + SLAB.at.free];
   i32[slab + SLAB.at.free] = index;
   i32[slab + SLAB.at.inuse]--;
+  if (isDebugged(k, cache)) slab_put_debugcheck(k, cache, slab);
   return slab;
 }
 

@@ -11,6 +11,7 @@ import { cache_flusharray, freeToOtherNode } from './flush.js';
 import { ARRAY_CACHE, ARRAYS, ENTRY } from './kmem-cache.js';
 import { ownArray } from './array-cache.js';
 import { ZERO_SIZE_PTR } from './general-caches.js';
+import { cache_free_debugcheck, debugFreedInternal, isDebugged } from './slab-debug.js';
 import { slotCache, slotFrame } from './slot.js';
 
 /**
@@ -91,7 +92,8 @@ function kfreeLong(k: Cpu, object: number, slot: number): void {
 /** The long way: everything that the short one leaves alone. */
 function freeLong(k: Cpu, cache: number, object: number, slot: number): void {
   checkSlabObject(k, object);
-  freeSlot(k, cache, slot);
+  const isLookedAt = isDebugged(k, cache) || isDebugged(k, slotCache(k, slot));
+  putSlot(k, cache, isLookedAt ? cache_free_debugcheck(k, cache, object) : slot);
 }
 
 /** @throws KernelBug when no slab lies at an address */
@@ -107,8 +109,14 @@ function badPointer(k: Cpu, object: number): string {
     : String(object);
 }
 
-/** Frees an object that the allocator itself had, or that goes the long way (__cache_free). Any context. */
+/** Frees an object that the allocator itself had. Any context. */
 export function freeSlot(k: Cpu, cache: number, slot: number): void {
+  if (isDebugged(k, cache)) debugFreedInternal(k, cache, slot);
+  putSlot(k, cache, slot);
+}
+
+/** Frees an object that has been looked at (__cache_free). */
+function putSlot(k: Cpu, cache: number, slot: number): void {
   const { i32 } = k;
   const flags = local_irq_save(k);
   const node = page_to_nid(k, slotFrame(slot));

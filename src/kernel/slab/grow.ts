@@ -13,9 +13,11 @@ import {
   type gfp_t,
 } from '../mm/gfp.js';
 import { allocSlot } from './alloc.js';
+import { isPoisoned } from './debug-poison.js';
 import { freeSlot } from './free.js';
 import { BUFCTL_END, KMEM_CACHE, KMEM_LIST3, nodeList, SLAB, slab_bufctl } from './kmem-cache.js';
 import { CFLGS_OFF_SLAB, SLAB_CTOR_ATOMIC, SLAB_CTOR_CONSTRUCTOR } from './slab-flags.js';
+import { debugConstruct, isDebugged, slab_destroy_debugcheck } from './slab-debug.js';
 import { kmem_freepages, kmem_getpages, slab_map_pages } from './slab-pages.js';
 import { frameSlot, slotAddress, slotFrame, slotWord, wordSlot } from './slot.js';
 
@@ -135,8 +137,12 @@ function chainAll(k: Cpu, cache: number, slab: number): void {
 function constructAll(k: Cpu, cache: number, slab: number, mayWait: boolean): void {
   const { i32 } = k;
   const ctor = i32[cache + CTOR];
-  if (ctor === 0) return;
   const flags = SLAB_CTOR_CONSTRUCTOR | (mayWait ? 0 : SLAB_CTOR_ATOMIC);
+  if (isDebugged(k, cache)) {
+    for (let i = 0; i < i32[cache + NUM]; i++) debugConstruct(k, cache, slab, i, flags);
+    return;
+  }
+  if (ctor === 0) return;
   for (let i = 0; i < i32[cache + NUM]; i++) k.call(ctor, objectAddress(k, cache, slab, i), cache, flags);
 }
 
@@ -149,8 +155,10 @@ export function objectAddress(k: Cpu, cache: number, slab: number, index: number
 /** Ends a slab that nobody uses and that is in no list: destroys its objects, gives its pages back (slab_destroy). */
 export function slab_destroy(k: Cpu, cache: number, slab: number): void {
   const { i32 } = k;
+  if (isDebugged(k, cache)) slab_destroy_debugcheck(k, cache, slab);
   const dtor = i32[cache + DTOR];
-  if (dtor !== 0) {
+  // With poison there is nothing in the objects: they were destroyed when they were freed.
+  if (dtor !== 0 && !isPoisoned(k, cache)) {
     for (let i = 0; i < i32[cache + NUM]; i++) k.call(dtor, objectAddress(k, cache, slab, i), cache, 0);
   }
   const pfn = slotFrame(i32[slab + SLAB.at.s_mem] - i32[slab + SLAB.at.colouroff] / 4);

@@ -2,13 +2,13 @@ import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { __GFP_ZERO, type gfp_t } from '../mm/gfp.js';
-import { virt_to_page } from '../mm/address.js';
-import { PAGE, pageOf } from '../mm/page.js';
 import { memcpy } from '../mm/access.js';
 import { allocLong, takeOwn as fromOwnArray } from './alloc.js';
 import { checkSlabObject, kfree } from './free.js';
 import { CLASS_SHIFT, CLASS_TABLE, generalCache, ZERO_SIZE_PTR } from './general-caches.js';
 import { KMEM_CACHE } from './kmem-cache.js';
+import { debugResize, isDebugged, requestedSize } from './slab-debug.js';
+import { addressSlot, slotCache } from './slot.js';
 
 /**
  * Memory by the byte (facts file, section 4): contiguous, physically too, not cleared, from the general caches. A request for
@@ -40,7 +40,7 @@ export function kmalloc(k: Cpu, size: number, gfp: gfp_t): number {
 /** {@link kmalloc}, the long way: any size, any mask. */
 function kmallocLong(k: Cpu, size: number, gfp: gfp_t, node: number): number {
   if (size >>> 0 !== size || (size - 1) >>> 0 >= k.i32[MAX_SIZE]) return kmallocOdd(k, size, gfp);
-  return allocLong(k, generalCache(k, size, gfp), gfp, node);
+  return allocLong(k, generalCache(k, size, gfp), gfp, node, size);
 }
 
 /** {@link kmalloc} preferably from a node; -1: this CPU's. */
@@ -81,8 +81,14 @@ export function krealloc(k: Cpu, p: number, size: number, gfp: gfp_t): number {
     return k.i32[KERNEL.kmalloc_zero_size] === 0 ? 0 : ZERO_SIZE_PTR;
   }
   if (isNone) return kmalloc(k, size, gfp);
-  const before = ksize(k, p);
-  if (size <= before) return p;
+  checkSlabObject(k, p);
+  const cache = slotCache(k, addressSlot(k, p));
+  const isLookedAt = isDebugged(k, cache);
+  const before = isLookedAt ? requestedSize(k, cache, p) : k.i32[cache + OBJ_SIZE];
+  if (size <= k.i32[cache + OBJ_SIZE]) {
+    if (isLookedAt) debugResize(k, cache, p, size, gfp);
+    return p;
+  }
   const moved = kmalloc(k, size, gfp);
   if (moved === 0) return 0;
   memcpy(k, moved, p, before);
@@ -99,5 +105,9 @@ export function ksize(k: Cpu, p: number): number {
   const zeroSize = k.i32[KERNEL.kmalloc_zero_size] !== 0;
   if ((zeroSize && p === ZERO_SIZE_PTR) || (!zeroSize && p === 0)) return 0;
   checkSlabObject(k, p);
-  return k.i32[k.i32[pageOf(k.i32, virt_to_page(k, p)) + PAGE.at.lru] + OBJ_SIZE];
+  const cache = slotCache(k, addressSlot(k, p));
+  const size = k.i32[cache + OBJ_SIZE];
+  // Who asks may use all of them.
+  if (isDebugged(k, cache)) debugResize(k, cache, p, size, 0);
+  return size;
 }

@@ -145,8 +145,14 @@ export const SLAB = struct('slab', {
 
 /** End of a chain of free objects. */
 export const BUFCTL_END = -1;
-/** The bufctl of an object that is out, with debugging. */
+/**
+ * The bufctl of an object that is out, with debugging: whether a user has it, or the allocator itself, or whether it was freed
+ * and lies in an array. Of an object that came from its slab into an array and was not used since, it is what it was in the
+ * chain. Changed by who has the object, by Atomics, so that only one can free it; listings read it, a deliberate race.
+ */
 export const BUFCTL_FREE = -2;
+export const BUFCTL_ACTIVE = -3;
+export const BUFCTL_INTERNAL = -4;
 
 /** Bytes of `struct slab` in C, on 32-bit and on 64-bit machines, and of a kmem_bufctl_t: what geometry counts with. */
 export const SLAB_BYTES_32 = 28;

@@ -1,12 +1,9 @@
 import type { Cpu } from '../core/cpu.js';
-import { formatAddress } from '../../arch/address-space.js';
-import { BUG } from '../core/bug.js';
 import { list_add, list_del } from '../core/list.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
 import { GFP_THISNODE, type gfp_t } from '../mm/gfp.js';
 import { ownArray, transferObjects } from './array-cache.js';
-import { kmem_cache_name } from './cache-name.js';
-import { slotAddress, wordSlot } from './slot.js';
+import { slab_corrupted } from './slab-error.js';
 import { cache_grow } from './grow.js';
 import {
   ARRAY_CACHE,
@@ -119,7 +116,7 @@ export function takeFromSlab(k: Cpu, cache: number, slab: number): number {
 function firstFree(k: Cpu, cache: number, slab: number): number {
   const { i32 } = k;
   const index = i32[slab + SLAB.at.free];
-  if (!(index >= 0 && index < i32[cache + KMEM_CACHE.at.num])) corrupted(k, cache, slab);
+  if (!(index >= 0 && index < i32[cache + KMEM_CACHE.at.num])) slab_corrupted(k, cache, slab);
   return i32[slab + SLAB.at.s_mem] + (index * i32[cache + KMEM_CACHE.at.buffer_size]) / 4;
 }
 
@@ -128,14 +125,6 @@ function unchainFirst(k: Cpu, slab: number): void {
   const { i32 } = k;
   i32[slab + SLAB.at.inuse]++;
   i32[slab + SLAB.at.free] = i32[slab_bufctl(k, slab) + i32[slab + SLAB.at.free]];
-}
-
-function corrupted(k: Cpu, cache: number, slab: number): never {
-  return BUG(
-    k,
-    `slab: Internal list corruption detected in cache '${kmem_cache_name(k, cache)}'(${k.i32[cache + KMEM_CACHE.at.num]}), ` +
-      `slabp ${formatAddress(k.space, slotAddress(k, wordSlot(k, slab)))}(${k.i32[slab + SLAB.at.inuse]})`,
-  );
 }
 
 /** Puts a slab from which objects were taken into the list that it belongs to. Under list_lock. */

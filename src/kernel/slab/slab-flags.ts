@@ -43,6 +43,9 @@ export const CREATE_MASK =
 /** Those with which every allocation and free is looked at. */
 export const DEBUG_MASK = SLAB_RED_ZONE | SLAB_POISON | SLAB_STORE_USER;
 
+/** Those with which objects do not go the short ways. */
+export const LOOKED_AT_MASK = DEBUG_MASK | SLAB_DEBUG_FREE | SLAB_DEBUG_INITIAL;
+
 /** Internal: what describes a slab does not lie in the slab itself. */
 export const CFLGS_OFF_SLAB = 0x80000000 | 0;
 
