@@ -20,6 +20,7 @@ import { refresh_cpu_vm_stats } from './mm/vmstat-refresh.js';
 import { process_timeout } from './sched/timeout.js';
 import { do_drain } from './slab/drain.js';
 import { callPoolFunction, isPoolFunction } from './slab/mempool-kinds.js';
+import { makeShortWays, type ShortWays } from './slab/short-ways.js';
 import { cache_reap } from './slab/reap.js';
 import { do_ccupdate_local } from './slab/tune.js';
 
@@ -35,6 +36,7 @@ export class Kernel extends MempoolFace {
   private others: Kernel[] = [];
   /** Functions of modules that this thread has loaded: what a number stands for never changes. */
   private functions: ModuleFunction[] = [];
+  protected short: ShortWays;
 
   /**
    * @param image a machine's memory
@@ -49,6 +51,7 @@ export class Kernel extends MempoolFace {
     space: AddressSpace = addressSpace(readFirmware(image).arch),
   ) {
     super(image, cpu, platform, space);
+    this.short = makeShortWays(image.i32, space.PAGE_OFFSET);
   }
 
   as(cpu: number): Kernel {
@@ -60,6 +63,7 @@ export class Kernel extends MempoolFace {
     const sibling = new Kernel(this.image, cpu, this.platform, this.space);
     sibling.others = this.others;
     sibling.functions = this.functions;
+    sibling.short = this.short;
     return sibling;
   }
 

@@ -15,6 +15,11 @@ export function readOnce(k: Cpu, word: number): number {
   return k.i32[word];
 }
 
+/** {@link readOnce} for who has the image's view at hand. */
+export function readWordOnce(i32: Int32Array, word: number): number {
+  return i32[word];
+}
+
 /** Writes a word that others may be reading. Any context. */
 export function writeOnce(k: Cpu, word: number, value: number): void {
   k.i32[word] = value;

@@ -2,6 +2,7 @@ import { array, bytes, double, lineStart, struct, word } from '../../image/struc
 import { CPU_IRQ, TIMER_LIST } from './interrupt-data.js';
 import {
   COMM_BYTES,
+  MAX_GENERAL_CACHES,
   MAX_LOCKS_HELD,
   MAX_NUMNODES,
   MAX_PERCPU_CHUNKS,
@@ -137,6 +138,11 @@ export const CPU_AREA = struct('cpu_area', {
   irqStart: lineStart,
   irq: CPU_IRQ,
 
+  /**
+   * The array that kmalloc takes from, by size class, as the general caches have it for this CPU; 0: none, which is an empty
+   * one, since frame 0 is all zero. Written as those are.
+   */
+  kmalloc_arrays: array(word, MAX_GENERAL_CACHES),
   /** The slab allocator's reaper: its timer, and the node whose objects it gives back next. The CPU's own. */
   reap_timer: TIMER_LIST,
   reap_node: word,

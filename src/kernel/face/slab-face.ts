@@ -3,19 +3,16 @@ import * as alloc from '../slab/alloc.js';
 import { kmem_cache_create } from '../slab/cache-create.js';
 import { kmem_cache_destroy, kmem_cache_shrink } from '../slab/cache-destroy.js';
 import { kmem_cache_name } from '../slab/cache-name.js';
-import * as free from '../slab/free.js';
 import { KMEM_CACHE } from '../slab/kmem-cache.js';
 import * as general from '../slab/kmalloc.js';
+import type { ShortWays } from '../slab/short-ways.js';
 import { TaskFace } from './task-face.js';
-
-// Module-local constants: V8 folds them into the code, imported ones cost a load each.
-const cacheAlloc = alloc.kmem_cache_alloc;
-const cacheFree = free.kmem_cache_free;
-const freeObject = free.kfree;
-const allocBytes = general.kmalloc;
 
 /** The slab allocator: a cache (`kmem_cache_t *`) is a word index of the image, an object a kernel address. */
 export abstract class SlabFace extends TaskFace {
+  /** The short ways of the slab allocator, made for the image. */
+  protected abstract short: ShortWays;
+
   kmem_cache_create(
     name: string | number,
     size: number,
@@ -28,7 +25,7 @@ export abstract class SlabFace extends TaskFace {
   }
 
   kmem_cache_alloc(cache: number, gfp: gfp_t): number {
-    return cacheAlloc(this, cache, gfp);
+    return this.short.kmem_cache_alloc(this, cache, gfp);
   }
 
   kmem_cache_alloc_node(cache: number, gfp: gfp_t, nid: number): number {
@@ -40,7 +37,7 @@ export abstract class SlabFace extends TaskFace {
   }
 
   kmem_cache_free(cache: number, object: number): void {
-    cacheFree(this, cache, object);
+    this.short.kmem_cache_free(this, cache, object);
   }
 
   kmem_cache_shrink(cache: number): number {
@@ -61,7 +58,7 @@ export abstract class SlabFace extends TaskFace {
   }
 
   kmalloc(size: number, gfp: gfp_t): number {
-    return allocBytes(this, size, gfp);
+    return this.short.kmalloc(this, size, gfp);
   }
 
   kmalloc_node(size: number, gfp: gfp_t, nid: number): number {
@@ -81,7 +78,7 @@ export abstract class SlabFace extends TaskFace {
   }
 
   kfree(p: number): void {
-    freeObject(this, p);
+    this.short.kfree(this, p);
   }
 
   ksize(p: number): number {

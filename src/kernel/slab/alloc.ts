@@ -1,4 +1,3 @@
-import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
@@ -6,64 +5,30 @@ import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { DEBUG_FAULTS, DEBUG_SLEEP, KERNEL } from '../core/kernel-data.js';
 import { in_interrupt } from '../core/preempt.js';
 import { might_sleep } from '../cpu/might-sleep.js';
-import { __GFP_DMA, __GFP_WAIT, __GFP_ZERO, type gfp_t } from '../mm/gfp.js';
+import { __GFP_WAIT, __GFP_ZERO, type gfp_t } from '../mm/gfp.js';
 import { slab_node } from '../mm/mempolicy.js';
 import { should_failslab } from './failslab.js';
-import { ARRAY_CACHE, ARRAYS, ENTRY, KMEM_CACHE } from './kmem-cache.js';
+import { KMEM_CACHE } from './kmem-cache.js';
 import { takeLocal } from './refill.js';
 import { takeFromNode } from './remote.js';
 import { debugAllocated, debugAllocatedInternal, isDebugged } from './slab-debug.js';
 import { slotAddress, slotWord } from './slot.js';
 
-/**
- * Allocation of objects (facts file, sections 3.1 and 3.5). Nearly all take the one that this CPU got last from its own array:
- * a few plain accesses, between which nothing can come, since interrupts are served and tasks change only where the kernel
- * polls. All else goes the long way.
- */
+/** Allocation of objects (facts file, sections 3.1 and 3.5): all that the short ways leave alone. */
 
-// Module-local constants: V8 folds them into the code, imported ones cost a load each.
-const INDEX = WORD_INDEX_MASK;
-const ARRAY_TABLE = ARRAYS;
-const AVAIL = ARRAY_CACHE.at.avail;
-const TOUCHED = ARRAY_CACHE.at.touched;
-const FIRST = ENTRY;
-const PREEMPT_COUNT = CPU_AREA.at.preempt_count;
-const IRQS_DISABLED = CPU_AREA.at.irqs_disabled;
 const MEMPOLICY = CPU_AREA.at.mempolicy;
 const WAIT_BIT = __GFP_WAIT;
 const ZERO_BIT = __GFP_ZERO;
-const LONG_BITS = __GFP_ZERO | __GFP_DMA;
 const SLEEP_BIT = DEBUG_SLEEP;
 const FAULTS_BIT = DEBUG_FAULTS;
 
 /**
- * The object that this CPU got last, if the request can be served so; its slot, or 0. Also for requests whose cache is not
- * known to be the right one unless they are plain: with `__GFP_ZERO` or `__GFP_DMA` the answer is 0.
- */
-export function takeOwn(k: Cpu, cache: number, gfp: gfp_t): number {
-  const { i32 } = k;
-  const area = k.area & INDEX;
-  let odd = i32[area + MEMPOLICY] | (gfp & LONG_BITS);
-  // Where might_sleep() could have something to report.
-  if ((gfp & WAIT_BIT) !== 0) odd |= i32[area + PREEMPT_COUNT] | i32[area + IRQS_DISABLED];
-  const array = i32[(cache & INDEX) + ARRAY_TABLE + k.cpu] & INDEX;
-  const left = i32[array + AVAIL] - 1;
-  if (odd !== 0 || left < 0) return 0;
-  i32[array + AVAIL] = left;
-  i32[array + TOUCHED] = 1;
-  return i32[array + FIRST + left];
-}
-
-/**
- * An object.
+ * An object. Kernel.kmem_cache_alloc tries the short way first, which see.
  *
- * @param cache from `kmem_cache_create`
- * @param gfp matters when the cache has to grow; with `__GFP_ZERO` the object is cleared
  * @returns its kernel address, or 0 (NULL). Context: may sleep if the mask has `__GFP_WAIT`, else any
  */
 export function kmem_cache_alloc(k: Cpu, cache: number, gfp: gfp_t): number {
-  const slot = takeOwn(k, cache, gfp);
-  return slot !== 0 ? (slot >>> 0) * 4 + k.space.PAGE_OFFSET : allocLong(k, cache, gfp, -1);
+  return allocLong(k, cache, gfp, -1);
 }
 
 /**

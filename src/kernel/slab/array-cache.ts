@@ -82,8 +82,9 @@ export function transferObjects(k: Cpu, to: number, from: number, most: number):
   const source = from + ENTRY + available - count;
   const target = to + ENTRY + filled;
   for (let i = 0; i < count; i++) i32[target + i] = i32[source + i];
-  i32[from + AVAIL] = available - count;
+  // In this order, a thread that dies in between leaves them in both.
   i32[to + AVAIL] = filled + count;
+  i32[from + AVAIL] = available - count;
   i32[to + TOUCHED] = 1;
   return count;
 }

@@ -3,9 +3,9 @@ import type { Cpu } from '../core/cpu.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { __GFP_ZERO, type gfp_t } from '../mm/gfp.js';
 import { memcpy } from '../mm/access.js';
-import { allocLong, takeOwn as fromOwnArray } from './alloc.js';
+import { allocLong } from './alloc.js';
 import { checkSlabObject, kfree } from './free.js';
-import { CLASS_SHIFT, CLASS_TABLE, generalCache, ZERO_SIZE_PTR } from './general-caches.js';
+import { generalCache, ZERO_SIZE_PTR } from './general-caches.js';
 import { KMEM_CACHE } from './kmem-cache.js';
 import { debugResize, isDebugged, requestedSize } from './slab-debug.js';
 import { addressSlot, slotCache } from './slot.js';
@@ -15,30 +15,16 @@ import { addressSlot, slotCache } from './slot.js';
  * 0 bytes gets the smallest object, as up to 2.6.22, or, on machines of the later profile, ZERO_SIZE_PTR.
  */
 
-// Module-local constants: V8 folds them into the code, imported ones cost a load each.
-const CACHES = KERNEL.malloc_caches;
-const TABLE = CLASS_TABLE;
-const ENTRIES = CLASS_TABLE.length - 1;
-const SHIFT = CLASS_SHIFT;
-const ROUND = (1 << CLASS_SHIFT) - 1;
-const takeOwn = fromOwnArray;
 const MAX_SIZE = KERNEL.kmalloc_max;
 const OBJ_SIZE = KMEM_CACHE.at.obj_size;
 
-/**
- * `size` bytes.
- *
- * @returns kernel address; 0 (NULL) without memory, and for more than the largest size (131072 bytes, or 4 MiB on machines
- *   of the later profile). Context: may sleep if the mask has `__GFP_WAIT`, else any
- */
+/** `size` bytes. Kernel.kmalloc tries the short way first, which see. Context: by the mask. */
 export function kmalloc(k: Cpu, size: number, gfp: gfp_t): number {
-  const slot =
-    size >>> SHIFT < ENTRIES ? takeOwn(k, k.i32[CACHES + TABLE[(size + ROUND) >>> SHIFT]], gfp) : 0;
-  return slot !== 0 ? (slot >>> 0) * 4 + k.space.PAGE_OFFSET : kmallocLong(k, size, gfp, -1);
+  return kmallocLong(k, size, gfp, -1);
 }
 
 /** {@link kmalloc}, the long way: any size, any mask. */
-function kmallocLong(k: Cpu, size: number, gfp: gfp_t, node: number): number {
+export function kmallocLong(k: Cpu, size: number, gfp: gfp_t, node: number): number {
   if (size >>> 0 !== size || (size - 1) >>> 0 >= k.i32[MAX_SIZE]) return kmallocOdd(k, size, gfp);
   return allocLong(k, generalCache(k, size, gfp), gfp, node, size);
 }

@@ -1,5 +1,7 @@
 import { bytes, double, lineStart, struct, word } from '../../image/struct.js';
 import type { Cpu } from '../core/cpu.js';
+import { CPU_AREA } from '../core/cpu-area.js';
+import { MAX_GENERAL_CACHES } from '../core/limits.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { LIST_HEAD } from '../core/list.js';
 import { SPINLOCK } from '../sync/spinlock.js';
@@ -83,7 +85,12 @@ export function ownArrays(k: Cpu, cache: number): number {
 /** Gives a CPU its array. With interrupts off on that CPU, or by who alone knows the cache. */
 export function setArray(k: Cpu, cache: number, cpu: number, array: number): void {
   k.i32[ownArrays(k, cache) + cpu] = array;
-  k.i32[cache + ARRAYS + cpu] = k.i32[cache + KMEM_CACHE.at.looked_at] === 0 ? array : KERNEL.no_array;
+  const shortcut = k.i32[cache + KMEM_CACHE.at.looked_at] === 0 ? array : KERNEL.no_array;
+  k.i32[cache + ARRAYS + cpu] = shortcut;
+  for (let i = 0; i < MAX_GENERAL_CACHES; i++) {
+    if (k.i32[KERNEL.malloc_caches + i] !== cache) continue;
+    k.i32[k.i32[KERNEL.cpu_area + cpu] + CPU_AREA.at.kmalloc_arrays + i] = shortcut;
+  }
 }
 
 /** Words of a cache's descriptor on this machine. */
