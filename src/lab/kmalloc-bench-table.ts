@@ -71,5 +71,6 @@ function range({ min, max }: Spread): string {
 /** Three digits or so. */
 function round(value: number): string {
   if (value >= 100) return value.toFixed(0);
-  return value.toFixed(value >= 10 ? 1 : 2);
+  // An allocator may be a thousand times as slow.
+  return value < 0.1 ? value.toPrecision(2) : value.toFixed(value >= 10 ? 1 : 2);
 }

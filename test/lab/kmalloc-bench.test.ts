@@ -163,7 +163,7 @@ describe('the table', () => {
     expect(kmallocTable(rows, host).split('\n')).toEqual([
       'workload  CPUs  allocator       ns/op  (min..max)    M op/s  speed-up  gfp/it',
       'pair         1  gfp              5.00  (4.00..6.00)     200',
-      'pair         1  @thi.ng/malloc    100  (100..100)      10.0              0.05',
+      'pair         1  @thi.ng/malloc    100  (100..100)      10.0             0.050',
       'pair        2~  gfp              6.00  (6.00..6.00)     333      1.67',
       'pair        4*  glibc            12.3  (12.3..12.3)     162',
       '* more CPUs than the 2 host cores: they take turns',
