@@ -60,6 +60,23 @@ export {
   mempool_kfree,
   mempool_kmalloc,
 } from './kernel/slab/mempool-kinds.js';
+export {
+  SLAB_CACHE_DMA,
+  SLAB_CTOR_ATOMIC,
+  SLAB_CTOR_CONSTRUCTOR,
+  SLAB_CTOR_VERIFY,
+  SLAB_DEBUG_FREE,
+  SLAB_DEBUG_INITIAL,
+  SLAB_DESTROY_BY_RCU,
+  SLAB_HWCACHE_ALIGN,
+  SLAB_MUST_HWCACHE_ALIGN,
+  SLAB_NO_REAP,
+  SLAB_PANIC,
+  SLAB_POISON,
+  SLAB_RECLAIM_ACCOUNT,
+  SLAB_RED_ZONE,
+  SLAB_STORE_USER,
+} from './kernel/slab/slab-flags.js';
 export { MAX_ORDER } from './kernel/mm/zone.js';
 export { PAGE_SHIFT, PAGE_SIZE } from './arch/page.js';
 export {

@@ -37,7 +37,13 @@ describe('the README', () => {
 
   it('has an example that does what it says', async () => {
     const blocks = [...readme.matchAll(/^```js\n\/\/ (\S+)\n([^]*?)^```$/gm)];
-    expect(blocks.map(([, name]) => name)).toEqual(['work.mjs', 'main.mjs', 'counter.mjs', 'tasks.mjs']);
+    expect(blocks.map(([, name]) => name)).toEqual([
+      'work.mjs',
+      'main.mjs',
+      'counter.mjs',
+      'tasks.mjs',
+      'leak.mjs',
+    ]);
     const lines = blocks.slice(0, 2).map(([, , text]) => text.trim().split('\n').length);
     expect(lines.reduce((sum, count) => sum + count)).toBeLessThanOrEqual(15);
     for (const [, name, text] of blocks) writeFileSync(join(folder, name), text);
@@ -65,6 +71,22 @@ describe('the README', () => {
     } finally {
       await machine.halt();
     }
+  });
+
+  it('shows what debugging says of its example', async () => {
+    const example = /^```js\n(\/\/ leak\.mjs\n[^]*?)^```$/m.exec(readme)?.[1] ?? '';
+    const log = /^```text\n(slab error[^]*?)^```$/m.exec(readme)?.[1] ?? '';
+    writeFileSync(join(folder, 'leak.mjs'), example);
+    const machine = await Machine.boot('tiny', { debug: { slab: true } });
+    try {
+      await machine.cpu(0).run(pathToFileURL(resolve(folder, 'leak.mjs')), 'careless');
+    } finally {
+      await machine.halt();
+    }
+    const lines = machine.dmesg().replaceAll(/^\[ *[\d.]+\] /gm, '');
+    const parts = log.split('...\n');
+    expect(parts).toHaveLength(3);
+    for (const part of parts) expect(lines).toContain(part);
   });
 
   it('shows the report that the explorer prints for its example', async () => {

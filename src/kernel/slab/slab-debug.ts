@@ -1,4 +1,5 @@
 import { formatAddress } from '../../arch/address-space.js';
+import { readOnce } from '../core/access-once.js';
 import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { DEBUG_FAULTS } from '../core/kernel-data.js';
@@ -269,7 +270,7 @@ function verifyOut(k: Cpu, object: SlabObject, where: string): void {
   const at = checkSlack(k, object, end, slack);
   if (first && second && at < 0) return;
   const asked = paddedSize(k, cache) - slack;
-  const lines = [describeRedZones(k, object)];
+  const lines = first && second ? [] : [describeRedZones(k, object)];
   if (at >= 0) lines.push(`byte ${at} was written to, of an object of ${asked} bytes`);
   slab_error(k, where, cache, 'double free, or memory outside object was overwritten', [
     lines.join('\n') + describeUsers(k, object, false),
@@ -278,14 +279,25 @@ function verifyOut(k: Cpu, object: SlabObject, where: string): void {
 
 // What has changed its size
 
+/** The object that begins at an address; it must be out. */
+function objectOut(k: Cpu, cache: number, address: number): SlabObject {
+  const object = userObject(k, cache, address);
+  if (readOnce(k, object.bufctl) === BUFCTL_ACTIVE) return object;
+  return BUG(
+    k,
+    `slab: ${formatAddress(k.space, address)} of cache '${kmem_cache_name(k, cache)}' is not allocated` +
+      describeUsers(k, object, true),
+  );
+}
+
 /** Bytes of an object that its user asked for. */
 export function requestedSize(k: Cpu, cache: number, address: number): number {
-  return paddedSize(k, cache) - slackOf(k, userObject(k, cache, address));
+  return paddedSize(k, cache) - slackOf(k, objectOut(k, cache, address));
 }
 
 /** The user of an object wants another number of its bytes; those that are new are cleared with `__GFP_ZERO`. */
 export function debugResize(k: Cpu, cache: number, address: number, size: number, gfp: gfp_t): void {
-  const object = userObject(k, cache, address);
+  const object = objectOut(k, cache, address);
   verifyOut(k, object, 'verify_redzone');
   const padded = paddedSize(k, cache);
   const start = object.word * 4;

@@ -71,6 +71,11 @@ describe('a debugged cache', () => {
     );
     expect(report).toMatch(trace('allocated at', 'maker'));
     k.kmem_cache_free(right, p);
+    const undebugged = k.kmem_cache_create('undebugged', 40, 0, 0);
+    const q = k.kmem_cache_alloc(undebugged, GFP_KERNEL);
+    expect(bugOf(() => k.kmem_cache_free(right, q))).toContain(
+      `slab: wrong cache: object ${shown(k, q)} of cache 'undebugged' was freed to cache 'right'\n`,
+    );
   });
 
   it('refuses an address inside an object, and one of no object', () => {
@@ -309,6 +314,15 @@ describe('debug.slab', () => {
     k.kfree(huge);
     k.kfree(0);
     expect(machine.platform.reports).toEqual([]);
+  });
+
+  it('refuses to tell or change the size of what was freed', () => {
+    const { k } = debugMachine();
+    const p = k.kmalloc(100, GFP_KERNEL);
+    k.kfree(p);
+    const problem = `slab: ${shown(k, p)} of cache 'size-128' is not allocated\nallocated at:\n`;
+    expect(bugOf(() => k.ksize(p))).toContain(problem);
+    expect(bugOf(() => k.krealloc(p, 10, GFP_KERNEL))).toContain(problem);
   });
 
   it('has nothing to say of who does everything right', () => {
