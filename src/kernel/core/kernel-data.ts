@@ -55,6 +55,8 @@ const KERNEL_DATA = struct('kernel', {
   cpu_online_map: array(word, CPUMASK_WORDS),
   /** CPUs whose thread died, each time. What they had just counted may be missing. Written by the console. */
   cpu_deaths: word,
+  /** The same for tasks: what they were just making is lost. Written by the console. */
+  task_deaths: word,
   /** Nodes with memory. Constant after boot. */
   node_memory_map: array(word, NODEMASK_WORDS),
   /** Word index of each CPU's area (the last is the console's), of each node's pg_data_t; node of each CPU. Constant after boot. */

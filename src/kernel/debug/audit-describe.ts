@@ -1,3 +1,12 @@
+import {
+  describeArrayEntry,
+  describeArrayField,
+  describeCacheChain,
+  describeObjectTwice,
+  describeSlab,
+  describeSlabList,
+  slabPageProblem,
+} from './audit-describe-slab.js';
 import type {
   MismatchKind,
   Place,
@@ -89,6 +98,24 @@ const SENTENCES: { readonly [Kind in ViolationKind]: (v: ViolationOf<Kind>) => s
   'task-place': (v) => `${task(v)} is ${where(v.onRq)}, of CPU ${v.cpu}, but ${taskPlace(v.place)}`,
   'task-line': (v) => `${task(v)} waits in line for ${v.line}, but ${lineProblem(v.problem)}`,
   'task-forgotten': (v) => `${task(v)} sleeps, the first in line for ${v.line}, but ${v.problem}`,
+  'cache-chain': describeCacheChain,
+  'cache-field': mismatch,
+  'slab-list': describeSlabList,
+  'slab-field': describeSlab,
+  'slab-chain': describeSlab,
+  'slab-inuse': describeSlab,
+  'slab-place': describeSlab,
+  'slab-page': (v) => `${at(v)} ${slabPageProblem(v)}`,
+  'slab-lost': (v) =>
+    `${at(v)} is lost: it says that it is of slab ${v.slab} of cache ${v.cache}, but that is in no list`,
+  'free-objects': (v) =>
+    `cache ${v.cache}, node ${v.node}: free_objects is ${v.stored}, but its slabs have ${v.counted}`,
+  'slab-pages': (v) => `${zone(v)}: ${v.item} is ${v.stored}, but slabs have ${v.counted} pages`,
+  'array-field': describeArrayField,
+  'array-entry': describeArrayEntry,
+  'object-twice': describeObjectTwice,
+  'offline-array': (v) =>
+    `CPU ${v.cpu} is ${v.state}, but its array of cache ${v.cache} has ${v.count} objects`,
   structure: (v) => `${v.field} is ${v.value}: ${v.problem}`,
 };
 

@@ -5,18 +5,27 @@ import { DEBUG_PAGE_OWNER, KERNEL } from '../core/kernel-data.js';
 import { DEPOT_BYTES } from '../core/stack-depot.js';
 import { describeOwner, PAGE_OWNER } from '../mm/page-owner.js';
 import type { AuditRun } from './audit-run.js';
+import { slabOfFrame } from './name-of-slab.js';
 
 /** Offset of the length of its text in an entry of the stack depot. */
 const TEXT_BYTES = 2;
 const DEPOT_WORDS = DEPOT_BYTES / WORD_BYTES;
 
-/** With debug.pageOwner: adds to each violation of a frame who allocated that last. */
+/** Adds to each violation of a frame of which slab it is, and with debug.pageOwner who allocated it last. */
 export function nameOwners(run: AuditRun): void {
-  if ((run.k.debug & DEBUG_PAGE_OWNER) === 0) return;
   for (const violation of run.violations) {
     if (!('frame' in violation) || !('zone' in violation)) continue;
-    if (isReadable(run.k, violation.frame)) violation.owner = describeOwner(run.k, violation.frame);
+    const owner = ownerOf(run.k, violation.frame, !('cache' in violation));
+    if (owner !== '') violation.owner = owner;
   }
+}
+
+function ownerOf(k: Cpu, frame: number, saySlab: boolean): string {
+  const slab = saySlab ? slabOfFrame(k, frame) : undefined;
+  const isRecorded = (k.debug & DEBUG_PAGE_OWNER) !== 0 && isReadable(k, frame);
+  const owner = isRecorded ? describeOwner(k, frame) : '';
+  if (slab === undefined) return owner;
+  return owner === '' ? slab : `${slab}\n${owner}`;
 }
 
 /** Whether a frame was ever allocated, and its record and the call trace in it can be real ones. */

@@ -64,6 +64,9 @@ export class AuditRun {
   frames = 0;
   /** Tasks that exist, those of idle CPUs aside. */
   tasks = 0;
+  /** Slab caches, and their slabs. */
+  caches = 0;
+  slabs = 0;
   pageblockOrder = 0;
   lists = 0;
   listEntries = 0;

@@ -14,6 +14,7 @@ import { auditPageSets, auditPreferredSets } from './audit-page-sets.js';
 import { auditPercpu } from './audit-percpu.js';
 import { AuditRun, MAX_FRAMES } from './audit-run.js';
 import { auditSections } from './audit-sections.js';
+import { auditSlab } from './audit-slab.js';
 import { auditTasks } from './audit-tasks.js';
 import type { Violation, ViolationKind, ZoneRef } from './audit-violation.js';
 import { auditLowmemReserve, auditTotals, auditZoneState } from './audit-zone-state.js';
@@ -44,14 +45,17 @@ export interface AuditReport {
     /** Those of idle CPUs aside. */
     readonly tasks: number;
     readonly frames: number;
+    /** Slab caches, and their slabs. */
+    readonly caches: number;
+    readonly slabs: number;
     readonly lists: number;
     readonly listEntries: number;
   };
 }
 
 /**
- * Walks everything that the page allocator and the scheduler have in memory and checks every rule that must hold between two
- * operations. It only reads, believes nothing that it reads, and ends on any image, however damaged.
+ * Walks everything that the page allocator, the slab allocator and the scheduler have in memory and checks every rule that
+ * must hold between two operations. It only reads, believes nothing that it reads, and ends on any image, however damaged.
  *
  * @param k any CPU's kernel, the console's included; all CPUs must be quiet: stopped by the caller, or idle
  */
@@ -80,6 +84,7 @@ export function audit(k: Cpu, options: AuditOptions = {}): AuditReport {
   auditCpus(run);
   auditPercpu(run);
   auditTasks(run);
+  auditSlab(run);
   auditTotals(run);
   auditEvents(run);
   nameOwners(run);
@@ -135,6 +140,8 @@ function reportOf(run: AuditRun): AuditReport {
     cpus: run.cpus,
     tasks: run.tasks,
     frames: run.frames,
+    caches: run.caches,
+    slabs: run.slabs,
     lists: run.lists,
     listEntries: run.listEntries,
   };

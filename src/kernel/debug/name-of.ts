@@ -16,12 +16,13 @@ import {
   zoneName,
   zoneOf,
 } from '../mm/zone.js';
+import { slabWordName } from './name-of-slab.js';
 import { MAX_NR_ZONES } from '../../arch/address-space.js';
 import { SECTION_BYTES, SECTION_PAGES, WORDS_PER_SECTION } from '../../arch/page.js';
 
 /**
  * What lies at a word of the image, in words of the kernel: `node 0, zone Normal, free_area[3].nr_free`,
- * `page 0x1a2f _count`, `cpu 1, preempt_count`. For reports, audits and traces; any thread.
+ * `page 0x1a2f _count`, `cpu 1, preempt_count`, `cache size-64, node 0 list_lock`. For reports, audits and traces; any thread.
  */
 export function nameOf(k: Cpu, index: number): string {
   return (
@@ -32,6 +33,7 @@ export function nameOf(k: Cpu, index: number): string {
     percpuWordName(k, index) ??
     pagesetWordName(k, index) ??
     pageWordName(k, index) ??
+    slabWordName(k, index) ??
     memoryName(k, index)
   );
 }

@@ -67,6 +67,7 @@ export function buryOwnTask(k: Cpu, task: number): void {
 }
 
 function leaveAll(k: Cpu, task: number): void {
+  k.i32[KERNEL.task_deaths]++;
   del_timer(k, task + TASK.at.timeout);
   leaveLines(k, task);
   reportMutexes(k, task, `${nameTask(k, task)} died`);

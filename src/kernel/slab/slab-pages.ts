@@ -48,13 +48,14 @@ export function slab_map_pages(k: Cpu, cache: number, pfn: number, slab: number)
 export function kmem_freepages(k: Cpu, cache: number, pfn: number): void {
   const { i32 } = k;
   const order = i32[cache + ORDER];
-  count(k, cache, pfn, -(1 << order));
   for (let i = 0; i < 1 << order; i++) {
     const page = pageOf(i32, pfn + i);
     i32[page + LRU] = 0;
     i32[page + LRU + 1] = 0;
     i32[page + FLAGS] &= ~SLAB_BIT;
   }
+  // Nothing comes in between: where CPUs are stopped, the statistics are those of the pages.
+  count(k, cache, pfn, -(1 << order));
   __free_pages(k, pfn, order);
 }
 
