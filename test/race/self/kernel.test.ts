@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
+import { start_kernel } from '../../../src/kernel/boot.js';
 import { CPU_AREA } from '../../../src/kernel/core/cpu-area.js';
 import { KERNEL } from '../../../src/kernel/core/kernel-data.js';
 import { releaseCpu } from '../../../src/kernel/cpu/dispatch.js';
@@ -42,7 +43,7 @@ function partsOf(scenario: MachineScenario): Part[] {
 
 /** Runs a scenario's parts one after another. */
 function runInTurn(scenario: MachineScenario, parts: readonly Part[]): LoneMachine {
-  const machine = bootInProcess(loadHardware(scenario.machine));
+  const machine = bootInProcess(loadHardware(scenario.machine), undefined, start_kernel);
   for (const [name, f] of Object.entries(scenario.functions ?? {})) {
     machine.platform.modules.set(`${name}@${SCENARIO_MODULE}`, (k, info, second) =>
       f(k as Kernel, info, second),

@@ -9,6 +9,7 @@ import { DRAIN_PARTS } from './drain.js';
 import { INTERRUPT_PARTS } from './interrupts.js';
 import type { KernelPart } from './kernel-part.js';
 import { LEAVE_LINES_PARTS } from './leave-lines.js';
+import { MEMPOOL_PARTS } from './mempool.js';
 import { MUTEX_PARTS } from './mutex.js';
 import { PAGE_LIST_PARTS } from './page-lists.js';
 import { PERCPU_PARTS } from './percpu.js';
@@ -57,6 +58,7 @@ const PARTS: readonly KernelPart[] = [
   ...MUTEX_PARTS,
   ...SEMAPHORE_PARTS,
   ...LEAVE_LINES_PARTS,
+  ...MEMPOOL_PARTS,
 ];
 
 function checksOf(parts: readonly KernelPart[]): KernelCheck[] {

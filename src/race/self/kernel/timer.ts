@@ -6,6 +6,7 @@ import { nextTimer } from '../../../kernel/cpu/tick.js';
 import { TIMER_LIST } from '../../../kernel/core/interrupt-data.js';
 import { takeCpuDown } from '../../../kernel/hotplug.js';
 import type { Kernel } from '../../../kernel/kernel.js';
+import { stopReaper } from '../../../kernel/slab/reap.js';
 import { SCENARIO_MODULE, scenario } from '../../scenario.js';
 import { expectValue } from '../expect-value.js';
 import { kernelPart, NOT_EXCLUSIVE, NOT_WOKEN, type KernelPart } from './kernel-part.js';
@@ -33,6 +34,8 @@ const FUNCTION = {
 
 /** A timer on the last CPU whose time has come. */
 function setTimer(k: Kernel): void {
+  // There is no other timer.
+  for (let cpu = 0; cpu < k.i32[KERNEL.nr_cpus]; cpu++) stopReaper(k, cpu);
   k.setup_timer(T, k.module_symbol(SCENARIO_MODULE, 'run'));
   k.i32[T + TIMER_LIST.at.expires] = k.jiffies();
   k.add_timer_on(T, k.i32[KERNEL.nr_cpus] - 1);
