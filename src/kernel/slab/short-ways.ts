@@ -37,7 +37,8 @@ const OWN_ARRAYS = CPU_AREA.at.kmalloc_arrays;
 const WAIT_BIT = __GFP_WAIT;
 const LONG_BITS = __GFP_ZERO | __GFP_DMA;
 const TABLE = CLASS_TABLE;
-const CLASSES = CLASS_TABLE.length - 1;
+/** From this size on no class stands in the table. A comparison of the size itself: shifted, 4 GiB would be none. */
+const CLASSES_END = (CLASS_TABLE.length - 1) << CLASS_SHIFT;
 const SHIFT = CLASS_SHIFT;
 const ROUND = (1 << CLASS_SHIFT) - 1;
 const SECTION_MEM_MAP = KERNEL.section_mem_map;
@@ -135,7 +136,7 @@ export function makeShortWays(i32: Int32Array, pageOffset: number): ShortWays {
 
     kmalloc(k, size, gfp) {
       const area = k.area & INDEX;
-      if (size >>> SHIFT < CLASSES) {
+      if (size < CLASSES_END) {
         const array = i32[area + OWN_ARRAYS + TABLE[(size + ROUND) >>> SHIFT]] & INDEX;
         const left = i32[array + AVAIL] - 1;
         if (left >= 0 && isPlain(area, gfp)) {
