@@ -1,5 +1,5 @@
 import { PAGE_SIZE } from '../../arch/page.js';
-import { BUG, BUG_ON, panic } from '../core/bug.js';
+import { BUG, BUG_ON, panic, WARN } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { DEBUG_FAULTS, DEBUG_SLAB, KERNEL } from '../core/kernel-data.js';
 import { in_interrupt } from '../core/preempt.js';
@@ -94,6 +94,8 @@ function checkArguments(
 
 /** No two caches have one name. Caches whose name has vanished meanwhile are told. */
 function checkNames(k: Cpu, name: string | number): void {
+  if ((k.debug & DEBUG_SLAB) !== 0 && typeof name === 'string' && /\s/.test(name))
+    WARN(k, `kmem_cache_create: there is a blank in the name '${name}'`);
   for (let cache = firstCache(k); cache !== 0; cache = nextCache(k, cache)) {
     const other = cacheName(k, cache);
     if (other === undefined)
