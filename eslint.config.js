@@ -20,7 +20,7 @@ const floors = [
   ['kernel/face'],
   ['kernel'],
   ['drivers'],
-  ['machine'],
+  ['machine', 'heap'],
   ['trace', 'race'],
   ['lab'],
   ['cli'],
