@@ -12,7 +12,7 @@ export function debugMachine(
   debug: Partial<Hardware['debug']> = { slab: true },
   changes: Partial<Hardware> = {},
 ): LoneMachine {
-  return slabMachine(twoNodes(32, { ...changes, debug: { ...twoNodes().debug, ...debug } }));
+  return slabMachine(twoNodes(16, { ...changes, debug: { ...twoNodes().debug, ...debug } }));
 }
 
 /** What `run` reports, and that it reports nothing else than BUG, WARN and the like. */
