@@ -92,17 +92,17 @@ export class SlabLook {
 
   /** Words of a cache's descriptor. */
   cacheWords(): number {
-    return ARRAYS + 2 * this.run.cpus + this.nodes;
+    return ARRAYS + 2 * this.run.cpus + 1 + this.nodes;
   }
 
   /** Word index of a cache's pointer to the lists of a node. */
   listPointer(cache: number, node: number): number {
-    return cache + ARRAYS + this.run.cpus + node;
+    return cache + ARRAYS + this.run.cpus + 1 + node;
   }
 
   /** Word index of a cache's pointer to the array of a CPU. */
   arrayPointer(cache: number, cpu: number): number {
-    return cache + ARRAYS + this.run.cpus + this.nodes + cpu;
+    return cache + ARRAYS + this.run.cpus + 1 + this.nodes + cpu;
   }
 
   /** Whether memory for so many words is at a word. */

@@ -1,4 +1,5 @@
 import { WORD_INDEX_MASK } from '../../image/memory-image.js';
+import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { KERNEL } from '../core/kernel-data.js';
 import type { gfp_t } from '../mm/gfp.js';
@@ -14,6 +15,7 @@ const INDEX = WORD_INDEX_MASK;
 
 /** The array of this CPU (cpu_cache_get). Who may be interrupted or preempted may find another CPU's later. */
 export function ownArray(k: Cpu, cache: number): number {
+  if (k.cpu === k.i32[KERNEL.nr_cpus]) BUG(k, 'the console is no CPU: it has no objects of its own');
   return k.i32[ownArrays(k, cache) + k.cpu] & INDEX;
 }
 

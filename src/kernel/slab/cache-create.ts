@@ -14,7 +14,7 @@ import { destroyDescriptor } from './cache-destroy.js';
 import { makeDepot } from './debug-users.js';
 import { generalCache } from './general-caches.js';
 import { type Geometry, geometryFlags, slabGeometry, type SlabMachine } from './geometry.js';
-import { BUFCTL_BYTES, CACHE_NAME_BYTES, cacheWords, KMEM_CACHE, slabBytes } from './kmem-cache.js';
+import { ARRAYS, BUFCTL_BYTES, CACHE_NAME_BYTES, cacheWords, KMEM_CACHE, slabBytes } from './kmem-cache.js';
 import {
   CREATE_MASK,
   LOOKED_AT_MASK,
@@ -151,6 +151,7 @@ export function describeCache(k: Cpu, cache: number, geometry: Geometry, size: n
   i32[cache + AT.flags] = flags | geometryFlags(geometry);
   i32[cache + AT.looked_at] = (flags & LOOKED_AT_MASK) | (k.debug & (DEBUG_SLAB | DEBUG_FAULTS));
   i32[cache + AT.gfpflags] = (flags & SLAB_CACHE_DMA) !== 0 ? GFP_DMA : 0;
+  i32[cache + ARRAYS + i32[KERNEL.nr_cpus]] = KERNEL.no_array;
   i32[cache + AT.gfporder] = geometry.order;
   i32[cache + AT.num] = geometry.num;
   i32[cache + AT.buffer_size] = geometry.size;

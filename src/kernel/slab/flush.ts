@@ -38,8 +38,9 @@ export function cache_flusharray(k: Cpu, cache: number, array: number): void {
     for (let i = 0; i < batch; i++) i32[target + i] = i32[array + ENTRY + i];
     i32[shared + AVAIL] += batch;
   } else free_block(k, cache, array + ENTRY, batch, list);
-  spin_unlock(k, list + LOCK);
+  // Before the lock is free: a thread that dies with it is noticed, one that dies without must not leave objects in two places.
   dropFirst(k, array, batch);
+  spin_unlock(k, list + LOCK);
 }
 
 /**

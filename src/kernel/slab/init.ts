@@ -41,7 +41,9 @@ const BOOT_CACHES = 3;
 
 /** Words of boot memory that {@link kmem_cache_init} needs, in `slab_boot`. */
 export function slabBootWords(cpus: number, nodes: number): number {
-  return BOOT_CACHES * (BOOT_ARRAY_WORDS + 1 + nodes * (KMEM_LIST3.words + 1)) + ARRAYS + 2 * cpus + nodes;
+  return (
+    BOOT_CACHES * (BOOT_ARRAY_WORDS + 1 + nodes * (KMEM_LIST3.words + 1)) + ARRAYS + 2 * cpus + 1 + nodes
+  );
 }
 
 /** Boot memory that is given out piece by piece. */

@@ -62,14 +62,14 @@ export const KMEM_CACHE = struct('kmem_cache', {
 /**
  * Word offset in a cache of the table of arrays that the short ways of allocation and free use, one for each CPU. It is the
  * table of {@link ownArrays} once more, or, where each object has to be looked at (debugging, failure injection), it leads to
- * an array that is empty and full at once, so that these ways go no further. Written with the cache, and by the CPU itself in
- * an interrupt.
+ * an array that is empty and full at once, so that these ways go no further. The last entry, for the console, is always so.
+ * Written with the cache, and by the CPU itself in an interrupt.
  */
 export const ARRAYS = KMEM_CACHE.words;
 
 /** Word index of a cache's table of kmem_list3, one for each node. */
 export function nodeListsOf(k: Cpu, cache: number): number {
-  return cache + ARRAYS + k.i32[KERNEL.nr_cpus];
+  return cache + ARRAYS + k.i32[KERNEL.nr_cpus] + 1;
 }
 
 /** The kmem_list3 of a node. */
@@ -79,7 +79,7 @@ export function nodeList(k: Cpu, cache: number, node: number): number {
 
 /** Word index of a cache's table of the array_cache of each CPU. Written as that of {@link ARRAYS}. */
 export function ownArrays(k: Cpu, cache: number): number {
-  return cache + ARRAYS + k.i32[KERNEL.nr_cpus] + k.i32[KERNEL.nr_nodes];
+  return nodeListsOf(k, cache) + k.i32[KERNEL.nr_nodes];
 }
 
 /** Gives a CPU its array. With interrupts off on that CPU, or by who alone knows the cache. */
@@ -95,7 +95,7 @@ export function setArray(k: Cpu, cache: number, cpu: number, array: number): voi
 
 /** Words of a cache's descriptor on this machine. */
 export function cacheWords(k: Cpu): number {
-  return ARRAYS + 2 * k.i32[KERNEL.nr_cpus] + k.i32[KERNEL.nr_nodes];
+  return ARRAYS + 2 * k.i32[KERNEL.nr_cpus] + 1 + k.i32[KERNEL.nr_nodes];
 }
 
 /**

@@ -15,7 +15,8 @@ import { ARRAY_CACHE, ARRAYS, ENTRY } from './kmem-cache.js';
 /**
  * The short ways of the slab allocator (facts file, section 3.5): an object from this CPU's own array, and back into it. They
  * are a few plain accesses, between which nothing can come: interrupts are served and tasks change only where the kernel
- * polls. Whatever is unusual is left to the long ways (`alloc.ts`, `free.ts`, `kmalloc.ts`), with nothing changed.
+ * polls, and here it does not. So interrupts need not be disabled, as on the long ways (`alloc.ts`, `free.ts`, `kmalloc.ts`),
+ * to which whatever is unusual is left, with nothing changed.
  *
  * They are made for one image: for a function that finds the image's view in its surroundings, V8 takes the place and the size
  * of the memory as constants. That makes a pair of kmalloc and kfree almost twice as fast as with the view of a parameter.

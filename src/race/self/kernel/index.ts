@@ -17,6 +17,7 @@ import { REFERENCE_PARTS } from './references.js';
 import { RWLOCK_PARTS } from './rwlock.js';
 import { SEMAPHORE_PARTS } from './semaphore.js';
 import { SEQLOCK_PARTS } from './seqlock.js';
+import { SLAB_PARTS } from './slab.js';
 import { SOFTIRQ_PARTS } from './softirq.js';
 import { SPINLOCK_PARTS } from './spinlock.js';
 import { TASKLET_PARTS } from './tasklet.js';
@@ -59,6 +60,7 @@ const PARTS: readonly KernelPart[] = [
   ...SEMAPHORE_PARTS,
   ...LEAVE_LINES_PARTS,
   ...MEMPOOL_PARTS,
+  ...SLAB_PARTS,
 ];
 
 function checksOf(parts: readonly KernelPart[]): KernelCheck[] {

@@ -22,3 +22,14 @@ export function twoZones(cpus: number): MachineConfig {
 export function groupedZone(cpus: number): MachineConfig {
   return { nodes: [{ memory: '12M', cpus }], debug: DEBUG };
 }
+
+/** Two nodes with a CPU each, and memory on both. */
+export function twoNodes(): MachineConfig {
+  return {
+    nodes: [
+      { memory: '9M', cpus: 1 },
+      { memory: '4M', cpus: 1 },
+    ],
+    debug: DEBUG,
+  };
+}
