@@ -34,11 +34,12 @@ export function takeCpuDown(k: Cpu, cpu: number): void {
   const gone = k.as(cpu);
   // What is pending there is not for the console to serve.
   local_irq_disable(gone);
+  stopReaper(k, cpu);
+  // First what can free pages, then the lists in which those are.
+  drainSlabArrays(gone);
   drain_local_pages(gone);
   fold_cpu(gone);
   percpu_counters_fold(gone);
-  stopReaper(k, cpu);
-  drainSlabArrays(gone);
   setCpuState(k, cpu, CPU_OFFLINE);
   moveTasksAway(gone);
   moveInterruptWork(k, cpu);
