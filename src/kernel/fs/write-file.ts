@@ -46,7 +46,7 @@ export function writeFile(k: Cpu, path: string, text: string): void {
       throw new FileError(
         path,
         EACCES,
-        'the file is read-only; /proc/slabinfo and those in /proc/sys can be written',
+        'the file is read-only; /proc/slabinfo and those in /proc/sys can be written, with debug.faults those of failures',
       );
   }
 }
