@@ -60,6 +60,7 @@ export {
   mempool_kfree,
   mempool_kmalloc,
 } from './kernel/slab/mempool-kinds.js';
+export { ZERO_SIZE_PTR } from './kernel/slab/general-caches.js';
 export {
   SLAB_CACHE_DMA,
   SLAB_CTOR_ATOMIC,

@@ -42,7 +42,10 @@ describe('the README', () => {
       'main.mjs',
       'counter.mjs',
       'tasks.mjs',
+      'objects.mjs',
       'leak.mjs',
+      'letters.mjs',
+      'letter.mjs',
     ]);
     const lines = blocks.slice(0, 2).map(([, , text]) => text.trim().split('\n').length);
     expect(lines.reduce((sum, count) => sum + count)).toBeLessThanOrEqual(15);
@@ -52,6 +55,16 @@ describe('the README', () => {
     expect(stdout).toContain('CPU 3 of node 1: 10000 rounds\n');
     expect(stdout).toMatch(/^Node 1, zone +DMA32 /m);
     expect(stdout).toMatch(/^0 violations$/m);
+  });
+
+  it('has an example of two threads with a heap that does what it says', async () => {
+    const blocks = [...readme.matchAll(/^```js\n\/\/ (letters?\.mjs)\n([^]*?)^```$/gm)];
+    for (const [, name, text] of blocks) writeFileSync(join(folder, name), text);
+    expect(await node('letters.mjs', [], folder)).toMatchObject({
+      stdout: '500500 numbers read\n0 bytes in use\n',
+      stderr: '',
+    });
+    expect(readme).toContain('It prints `500500 numbers read` and `0 bytes in use`.');
   });
 
   it('has an example of tasks that runs', async () => {
@@ -68,6 +81,22 @@ describe('the README', () => {
         .toEqual(['run/0', 'run/1', 'run/2', 'run/3']);
       expect((await machine.audit()).violations).toEqual([]);
       expect(machine.dmesg()).not.toContain('BUG');
+    } finally {
+      await machine.halt();
+    }
+  });
+
+  it('shows what its example of objects finds', async () => {
+    const example = /^```js\n(\/\/ objects\.mjs\n[^]*?)^```$/m.exec(readme)?.[1] ?? '';
+    const line = /^```text\n(inode [^]*?)^```$/m.exec(readme)?.[1] ?? '';
+    writeFileSync(join(folder, 'objects.mjs'), example);
+    const machine = await Machine.boot('tiny');
+    try {
+      const module = pathToFileURL(resolve(folder, 'objects.mjs'));
+      const { slabinfo, ...found } = (await machine.cpu(0).run(module, 'inodes')) as { slabinfo: string };
+      expect(found).toEqual({ links: 1, bytes: 32, busy: 0 });
+      expect(slabinfo.split('\n')).toContain(line.trimEnd());
+      expect((await machine.audit()).violations).toEqual([]);
     } finally {
       await machine.halt();
     }
