@@ -1,6 +1,7 @@
 import { WORD_INDEX_MASK } from '../../image/memory-image.js';
 import { double, struct, word } from '../../image/struct.js';
 import { readDoubleOnce, readOnce } from '../core/access-once.js';
+import { BUG_ON } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { cpu_online } from '../core/cpu-mask.js';
 import { KERNEL } from '../core/kernel-data.js';
@@ -70,8 +71,11 @@ export function percpu_counter_startup(k: Cpu): void {
  * @param fbc word index of a {@link PERCPU_COUNTER}
  * @param amount its first value
  * @returns 0, or -ENOMEM
+ * @throws KernelBug for an odd word
  */
 export function percpu_counter_init(k: Cpu, fbc: number, amount: number): number {
+  // Objects of debugged caches may begin at any word.
+  BUG_ON(k, (fbc & 1) !== 0, `percpu_counter_init: word ${fbc} is odd, and a counter begins at an even one`);
   k.i32[fbc] = 0;
   k.i32[fbc + SPINLOCK.at.lock_class] = k.i32[KERNEL.percpu_counter_class];
   k.f64[(fbc + COUNT) >>> 1] = amount;

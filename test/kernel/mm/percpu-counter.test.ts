@@ -58,6 +58,11 @@ describe('percpu_counter', () => {
     expect(k.percpu_counter_sum(fbc)).toBe(exact);
   });
 
+  test('begins at an even word, or is refused', () => {
+    const { k, fbc } = counter();
+    expect(() => k.percpu_counter_init(fbc + 1, 0)).toThrow(/word \d+ is odd/);
+  });
+
   test('counts beyond 32 bits', () => {
     const { k, fbc } = counter(2 ** 40);
     k.percpu_counter_add(fbc, 2 ** 31);
