@@ -165,14 +165,19 @@ function initList(i32: Int32Array, pcp: number, high: number, batch: number): vo
   INIT_LIST_HEAD(i32, pcp + PER_CPU_PAGES.at.list);
 }
 
+/** How far a CPU's unfolded statistics of a zone of so many pages may drift, with so many CPUs online. */
+export function calculate_threshold(cpus: number, pages: number): number {
+  // In units of 128 MiB.
+  const size = pages >>> 15;
+  return Math.min(125, 2 * fls(cpus) * (1 + fls(size)));
+}
+
 /** How far a CPU's unfolded statistics may drift: grows with CPUs and zone size. All CPUs quiet. */
 export function refresh_zone_stat_thresholds(k: Cpu): void {
   const { i32 } = k;
   const cpus = num_online_cpus(k);
   for (const zone of populatedZones(k)) {
-    // present_pages in units of 128 MiB.
-    const size = i32[zone + ZONE.at.present_pages] >>> 15;
-    const threshold = Math.min(125, 2 * fls(cpus) * (1 + fls(size)));
+    const threshold = calculate_threshold(cpus, i32[zone + ZONE.at.present_pages]);
     for (let cpu = 0; cpu < i32[KERNEL.nr_cpus]; cpu++) {
       i32[i32[zone + ZONE.at.pageset + cpu] + PER_CPU_PAGESET.at.stat_threshold] = threshold;
     }
