@@ -1,6 +1,6 @@
 import { formatAddress } from '../../arch/address-space.js';
 import { PAGE_SIZE, SECTION_BYTES } from '../../arch/page.js';
-import { BUG_ON, oops } from '../core/bug.js';
+import { BUG, oops } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { phys_to_word } from './phys.js';
@@ -115,6 +115,6 @@ export function bytesAt(k: Cpu, address: number, length: number): Uint8Array {
  */
 export function wordAt(k: Cpu, address: number): number {
   const at = imageOffset(k, address, 4);
-  BUG_ON(k, at % 4 !== 0, `${formatAddress(k.space, address)} is not aligned to a word`);
+  if (at % 4 !== 0) BUG(k, `${formatAddress(k.space, address)} is not aligned to a word`);
   return at / 4;
 }

@@ -15,7 +15,7 @@ export const GENERAL_SIZES: readonly number[] = [
 export const ZERO_SIZE_PTR = 16;
 
 /** Up to this size the class stands in a table, in steps of 2^CLASS_SHIFT bytes. */
-const TABLE_LIMIT = 512;
+const TABLE_LIMIT = 1024;
 export const CLASS_SHIFT = 5;
 /** Class of a request that no cache serves: of 0 bytes. The cache in its place has nothing. */
 export const NO_CLASS = MAX_GENERAL_CACHES - 1;

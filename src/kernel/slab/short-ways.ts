@@ -126,7 +126,8 @@ export function makeShortWays(i32: Int32Array, pageOffset: number): ShortWays {
         i32[array + TOUCHED] = 1;
         return (i32[array + FIRST + left] >>> 0) * 4 + pageOffset;
       }
-      return allocLong(k, cache, gfp, -1);
+      // Times 1 says that it is a number: for a result of unknown type, V8 would make an object of each short one, too.
+      return allocLong(k, cache, gfp, -1) * 1;
     },
 
     kmem_cache_free(k, cache, object) {
@@ -146,7 +147,7 @@ export function makeShortWays(i32: Int32Array, pageOffset: number): ShortWays {
           return (i32[array + FIRST + left] >>> 0) * 4 + pageOffset;
         }
       }
-      return kmallocLong(k, size, gfp, -1);
+      return kmallocLong(k, size, gfp, -1) * 1;
     },
 
     kfree(k, object) {

@@ -103,12 +103,13 @@ const arrays = kernelPart(
   },
 );
 
-function objectInHandler(k: Kernel): void {
+/** More objects than an array holds. */
+function objectsInHandler(k: Kernel): void {
   const cache = k.i32[CACHE];
-  const object = k.kmem_cache_alloc(cache, GFP_ATOMIC);
-  if (object === 0) return;
-  k.write32(object, 9);
-  giveObject(k, cache, object, 9);
+  const objects: number[] = [];
+  for (let i = 0; i < 3; i++) objects.push(k.kmem_cache_alloc(cache, GFP_ATOMIC));
+  for (const object of objects) k.write32(object, 9);
+  for (const object of objects) giveObject(k, cache, object, 9);
 }
 
 const interrupted = kernelPart(
@@ -121,7 +122,7 @@ const interrupted = kernelPart(
       k.i32[CACHE] = makeSmallCache(k, 2, 1, 1, SLAB_RED_ZONE);
     },
     threads: [threeObjects],
-    interrupts: [{ cpu: 0, handler: objectInHandler }],
+    interrupts: [{ cpu: 0, handler: objectsInHandler }],
     final: finallyInOrder,
   }),
   {
@@ -173,9 +174,9 @@ const aliens = kernelPart(
       patches: [
         {
           file: FLUSH,
-          find: 'if (shared !== 0) transferObjects(k, shared, alien, i32[alien + LIMIT]);',
+          find: 'free_block(k, cache, alien + ENTRY, i32[alien + AVAIL], list);',
           replace:
-            'spin_unlock(k, list + LOCK); if (shared !== 0) transferObjects(k, shared, alien, i32[alien + LIMIT]); spin_lock(k, list + LOCK);',
+            'spin_unlock(k, list + LOCK); free_block(k, cache, alien + ENTRY, i32[alien + AVAIL], list); spin_lock(k, list + LOCK);',
         },
       ],
     },
