@@ -500,6 +500,7 @@ describe('the hand-over', () => {
       movablecore: 0,
       numaZonelistOrder: 'default',
       hz: 100,
+      slabProfile: '2.6.10',
       debug: { locks: false, sleep: false, pageOwner: false, vm: true, lockHoldLimitMs: 1000 },
       bootHooks: [],
     });
