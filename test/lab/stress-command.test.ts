@@ -55,7 +55,10 @@ it('prints JSON', async () => {
 });
 
 it.each([
-  [['--workload', 'heavy'], 'It must be one of mixed, fragment, remote-free, numa, orders, tasks.'],
+  [
+    ['--workload', 'heavy'],
+    'It must be one of mixed, fragment, remote-free, numa, orders, kmalloc, slab, mempool, tasks.',
+  ],
   [['--cpus', '0'], 'It must be a whole number from 1 to 256.'],
   [['--nodes', '65'], 'It must be a whole number from 1 to 64.'],
   [['--nodes', '9'], 'a node needs 4 MiB'],
@@ -66,11 +69,12 @@ it.each([
   [['--fault', 'kill:1@5'], '--fault kill:1@5: the run ends after 5 seconds'],
   [['--tasks', '4'], '--tasks 4: the workload mixed has no tasks, but --workload tasks has'],
   [['--workload', 'tasks', '--tasks', '121'], 'It must be a whole number from 1 to 120.'],
-  [['--fault', 'kill-task:1@1'], '--fault kill-task:1@1: only the workload tasks has tasks'],
+  [['--fault', 'kill-task:1@1'], '--fault kill-task:1@1: the workload mixed has no tasks'],
   [
     ['--workload', 'tasks', '--tasks', '4', '--fault', 'kill-task:4@1'],
     '--fault kill-task:4@1: this run has tasks 0 to 3',
   ],
+  [['--workload', 'slab', '--fault', 'kill-task:4@1'], '--fault kill-task:4@1: this run has tasks 0 to 3'],
   [['--machine', 'tinny'], "nearest is 'tiny'"],
 ])('refuses %j', async (args, message) => {
   const { code, stdout, stderr } = await gfpHere('stress', '--machine', 'tiny', ...args);
@@ -83,6 +87,16 @@ it('begins its help with an example', async () => {
   const { code, stdout } = await gfpHere('stress', '--help');
   expect(code).toBe(0);
   expect(stdout).toMatch(/^Example: gfp stress /);
-  for (const workload of ['mixed', 'fragment', 'remote-free', 'numa', 'orders', 'tasks'])
+  for (const workload of [
+    'mixed',
+    'fragment',
+    'remote-free',
+    'numa',
+    'orders',
+    'kmalloc',
+    'slab',
+    'mempool',
+    'tasks',
+  ])
     expect(stdout).toContain(workload);
 });

@@ -1,6 +1,12 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { NR_CPUS, MAX_NUMNODES } from '../../kernel/core/limits.js';
 import { FAULT_SYNTAX, formatFault, parseFault, type StressFault } from '../../lab/stress-fault.js';
+import {
+  OBJECT_WORKLOADS,
+  OBJECT_WORKLOAD_SUMMARIES,
+  type ObjectWorkload,
+} from '../../lab/object-stress-result.js';
+import { defaultObjectTasks, runObjectStress } from '../../lab/object-stress.js';
 import { reshapeMachine } from '../../lab/stress-machine.js';
 import {
   STRESS_WORKLOADS,
@@ -19,6 +25,7 @@ import { parseSeconds, usage, wholeNumber } from '../option-values.js';
 import { EXIT_FINE, EXIT_FOUND, type Outcome, print, printJson, Progress, UsageError } from '../output.js';
 import { machineFacts, machineLine } from '../render-machine.js';
 import { amount } from '../render-number.js';
+import { objectFailureText, objectStressText } from '../render-object-stress.js';
 import { type Ended, failureText, stressCommandLine, stressText, stressVerdict } from '../render-stress.js';
 import { taskFailureText, taskStressText } from '../render-task-stress.js';
 
@@ -30,28 +37,37 @@ const EXAMPLE = 'Example: gfp stress --cpus 8 --seconds 60 --workload mixed --fa
 /** The workload that stresses the scheduler, not only the page allocator. */
 const TASKS = 'tasks';
 
-const WORKLOADS = [...STRESS_WORKLOADS, TASKS] as const;
-type Workload = StressWorkload | typeof TASKS;
+const WORKLOADS = [...STRESS_WORKLOADS, ...OBJECT_WORKLOADS, TASKS] as const;
+type Workload = StressWorkload | ObjectWorkload | typeof TASKS;
+
+function isOfObjects(workload: Workload): workload is ObjectWorkload {
+  return OBJECT_WORKLOADS.some((name) => name === workload);
+}
 
 const EXPLANATION = `
-Every page of every block gets a canary when it is allocated, which is verified when it is freed. In the end all is
-freed, the number of free pages must be as before, and the machine is audited.
+Every page of every block, or every object, gets a canary when it is allocated, which is verified when it is freed. In
+the end all is freed, the number of free pages must be as before, and the machine is audited.
 
 Workloads:
 ${STRESS_WORKLOADS.map((name) => `  ${name.padEnd(12)} ${STRESS_WORKLOAD_SUMMARIES[name]}`).join('\n')}
+${OBJECT_WORKLOADS.map((name) => `  ${name.padEnd(12)} ${OBJECT_WORKLOAD_SUMMARIES[name]}`).join('\n')}
   ${TASKS.padEnd(12)} more tasks than CPUs: they count in per-CPU variables and under mutexes and semaphores, wait for one
                another, sleep, move, allocate, and have kernel threads, while a device interrupts the CPUs 1000 times
                a second and a CPU is unplugged for a while once a second. Every count must be exact in the end; a task
                that makes no progress for ${HANG_SECONDS} seconds fails the run, which says what each task was at
+
+The workloads ${OBJECT_WORKLOADS.join(', ')} are done by tasks, two for each CPU; in the end every cache and pool of theirs must be
+destroyed, and every cache have as many objects in use as before.
 
 Faults:
   kill:CPU@SECONDS               ends the CPU's thread wherever it is. If it held no lock, another CPU verifies and
                                  frees its blocks, and a second later the CPU comes back. If it held one, the machine
                                  must panic within 2 seconds: that is a run that ended well, too
   offline:CPU@SECONDS[+SECONDS]  unplugs the CPU, until so many seconds later or the end of the run
-  kill-task:TASK@SECONDS         ends the thread of a task of the workload tasks, from 0 on. The others must go on
+  kill-task:TASK@SECONDS         ends the thread of a task of a workload that has tasks, from 0 on. The others must go on
                                  without it, and without the mutex or semaphore that it may have had; if it held a
-                                 spinlock, the machine must panic within 2 seconds
+                                 spinlock, the machine must panic within 2 seconds. No cache comes, shrinks or goes in
+                                 such a run, and an object that the task was just given or gave back may be missing
 
 --json prints { machine, command, result }:
   machine  name, nodes, cpus, memory (bytes)
@@ -65,7 +81,9 @@ Faults:
            verdict, workload, seed, seconds, elapsedSeconds, tasks, operations (by name), total,
            operationsPerSecond, counters (name, least, most, counted), switches (voluntary, involuntary, moves),
            interrupts (raised, served), unplugged (done, refused), faults, pages (before, after), notices, audit,
-           panic, failure (kind, message, report, tasks)
+           panic, failure (kind, message, report, tasks). Of the workloads ${OBJECT_WORKLOADS.join(', ')}: verdict,
+           workload, seed, seconds, elapsedSeconds, tasks, counters (by name), operationsPerSecond, inFlight, pages,
+           faults, notices, audit, panic, failure (kind, message, report)
 
 Exit code: 0 fine, 1 something was found or the machine failed, 2 bad usage.`;
 
@@ -86,7 +104,9 @@ interface Options {
 export function addStress(program: Command, outcome: Outcome): void {
   program
     .command('stress')
-    .description('Stress the page allocator from all CPUs at once, or the scheduler, and check everything.')
+    .description(
+      'Stress the page allocator, the slab allocator or the scheduler on all CPUs at once, and check everything.',
+    )
     .option('--machine <preset|file>', 'machine', DEFAULT_PRESET)
     .option('--cpus <n>', 'give the machine so many CPUs, spread over its nodes', wholeNumber(1, NR_CPUS))
     .option(
@@ -99,7 +119,7 @@ export function addStress(program: Command, outcome: Outcome): void {
     .option('--workload <name>', `one of ${WORKLOADS.join(', ')}`, parseWorkload, 'mixed')
     .option(
       '--tasks <n>',
-      `so many tasks in the workload tasks (default: ${DEFAULT_STRESS_TASKS})`,
+      `so many tasks in the workloads ${[...OBJECT_WORKLOADS, TASKS].join(', ')} (default: two for each CPU; ${TASKS}: ${DEFAULT_STRESS_TASKS})`,
       wholeNumber(1, MAX_STRESS_TASKS),
     )
     .option('--fault <fault>', `${FAULT_SYNTAX}; can be repeated`, addFault, [])
@@ -124,7 +144,7 @@ function addFault(text: string, faults: readonly StressFault[]): StressFault[] {
 
 async function stressCommand(options: Options): Promise<number> {
   const { workload, seconds, fault: faults, tasks } = options;
-  if (tasks !== undefined && workload !== TASKS)
+  if (tasks !== undefined && workload !== TASKS && !isOfObjects(workload))
     throw new UsageError(
       `--tasks ${tasks}: the workload ${workload} has no tasks, but --workload ${TASKS} has`,
     );
@@ -187,6 +207,16 @@ async function runWorkload(
       failure: failure === undefined ? undefined : taskFailureText(failure),
     };
   }
+  if (isOfObjects(workload)) {
+    const count = tasks === undefined ? {} : { tasks };
+    const result = await runObjectStress(machine, { ...count, workload, seconds, seed, faults, onProgress });
+    const { failure } = result;
+    return {
+      result,
+      text: objectStressText(result),
+      failure: failure === undefined ? undefined : objectFailureText(failure),
+    };
+  }
   const result = await runStress(machine, { workload, seconds, seed, faults, onProgress });
   const { failure } = result;
   return {
@@ -216,8 +246,9 @@ function checkFaults({ fault: faults, workload, seconds, tasks }: Options, cpus:
   for (const fault of faults) {
     const text = `--fault ${formatFault(fault)}`;
     if (fault.kind === 'kill-task') {
-      const count = tasks ?? DEFAULT_STRESS_TASKS;
-      if (workload !== TASKS) throw new UsageError(`${text}: only the workload ${TASKS} has tasks`);
+      if (workload !== TASKS && !isOfObjects(workload))
+        throw new UsageError(`${text}: the workload ${workload} has no tasks`);
+      const count = tasks ?? (workload === TASKS ? DEFAULT_STRESS_TASKS : defaultObjectTasks(cpus));
       if (fault.task >= count) throw new UsageError(`${text}: this run has tasks 0 to ${count - 1}`);
     } else if (fault.cpu >= cpus) {
       throw new UsageError(`${text}: this machine has CPUs 0 to ${cpus - 1}`);
