@@ -73,8 +73,9 @@ export class SharedHeap {
   private readonly i32: Int32Array;
   private readonly core: HeapCore;
   private readonly debug: HeapDebug | undefined;
-  /** Word index of this thread's array of free objects, by the steps of a size. */
+  /** Word index of this thread's array of free objects, by the steps of a size, and by its class. */
   private readonly arrays: Int32Array;
+  private readonly classArrays: Int32Array;
   /** Word index of the struct page of frame 0; number of frames, 0 once the heap is closed. */
   private readonly pages: number;
   private frames: number;
@@ -90,14 +91,11 @@ export class SharedHeap {
     this.pages = pageOf(image.i32, 0);
     this.frames = image.i32[KERNEL.max_pfn];
     this.debug = image.i32[HEAP.debug] === 0 ? undefined : new HeapDebug(core);
-    this.arrays = new Int32Array(STEPS + 1);
-    for (let step = 0; step <= STEPS; step++) {
-      const cache = step === 0 ? 0 : core.general[CLASS_TABLE[step]];
-      const array = cache === 0 ? KERNEL.no_array : image.i32[cache + ARRAY_TABLE + kernel.cpu];
-      this.arrays[step] = array;
-      // An array that nobody has used is filled with less at a time.
+    this.classArrays = Int32Array.from(core.general, (cache) => image.i32[cache + ARRAY_TABLE + kernel.cpu]);
+    this.arrays = Int32Array.from(CLASS_TABLE, (index) => this.classArrays[index] ?? KERNEL.no_array);
+    // An array that nobody has used is filled with less at a time.
+    for (const array of this.classArrays)
       if (array !== KERNEL.no_array) image.i32[array + ARRAY_CACHE.at.touched] = 1;
-    }
     this.ownHandle = handle;
   }
 
@@ -174,13 +172,20 @@ export class SharedHeap {
         return (i32[array + FIRST + left] << 2) >>> 0;
       }
     }
-    return this.mallocSlow(bytes);
+    return this.mallocAny(bytes);
   }
 
-  private mallocSlow(bytes: number): number {
+  /** {@link malloc} of any size. */
+  private mallocAny(bytes: number): number {
     this.checkSize(bytes);
     if (this.debug !== undefined) return this.debug.malloc(bytes, 1, threadId);
-    return this.core.allocate(Math.max(1, bytes));
+    const size = bytes === 0 ? 1 : bytes;
+    const { i32 } = this;
+    const array = this.classArrays[sizeClass(size)] & INDEX;
+    const left = i32[array + AVAIL] - 1;
+    if (left < 0) return this.core.allocate(size);
+    i32[array + AVAIL] = left;
+    return (i32[array + FIRST + left] << 2) >>> 0;
   }
 
   /**
@@ -365,6 +370,7 @@ export class SharedHeap {
     core.lock.run(() => core.drainPlace(this.place));
     this.frames = 0;
     this.arrays.fill(KERNEL.no_array);
+    this.classArrays.fill(KERNEL.no_array);
     heaps.delete(core.image.f64[HEAP.id >>> 1]);
     unwatchThreads(core.image);
     leave(core.image, core.membership);

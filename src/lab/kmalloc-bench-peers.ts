@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { SharedHeap } from '../heap/shared-heap.js';
 import type { Contender } from './kmalloc-bench-contender.js';
 import { compileNative, NoCompilerError } from './kmalloc-bench-native.js';
 import { nativeContender, startNative } from './kmalloc-bench-native-process.js';
@@ -13,15 +14,17 @@ export const KMALLOC_PEERS = {
   mimalloc: 'preloaded: Debian package libmimalloc2.0',
   tcmalloc: 'preloaded: Debian package libtcmalloc-minimal4',
   '@thi.ng/malloc': 'npm package, in JavaScript, for one thread',
+  SharedHeap: 'gfp/heap, the same allocator for the threads of any program',
 } as const;
 
 export type KmallocPeer = keyof typeof KMALLOC_PEERS;
 
 export const KMALLOC_PEER_NAMES = Object.keys(KMALLOC_PEERS) as readonly KmallocPeer[];
 
-/** The peer that targets are relative to, and the one in JavaScript. */
+/** The peer that targets are relative to, and those in JavaScript. */
 export const GLIBC: KmallocPeer = 'glibc';
 export const THING: KmallocPeer = '@thi.ng/malloc';
+export const SHARED_HEAP: KmallocPeer = 'SharedHeap';
 
 /** Libraries of allocators in C, by peer. */
 const LIBRARIES: readonly (readonly [KmallocPeer, readonly string[]])[] = [
@@ -29,6 +32,10 @@ const LIBRARIES: readonly (readonly [KmallocPeer, readonly string[]])[] = [
   ['mimalloc', ['libmimalloc.so.2', 'libmimalloc.so.3']],
   ['tcmalloc', ['libtcmalloc_minimal.so.4']],
 ];
+
+/** Memory of a heap of this package, and threads that may use it. */
+const SHARED_HEAP_BYTES = 256 * 1024 ** 2;
+const MAX_SHARED_HEAP_THREADS = 128;
 
 /** Where systems have libraries, besides folders named after the processor. */
 const FOLDERS = ['/usr/lib', '/usr/lib64', '/usr/local/lib', '/lib'];
@@ -61,13 +68,35 @@ export async function findPeers(
   names: readonly KmallocPeer[],
   compilers?: readonly string[],
 ): Promise<Peers> {
-  const native = names.filter((name) => name !== THING);
+  const native = names.filter((name) => name !== THING && name !== SHARED_HEAP);
   const found = await findNative(native, compilers);
-  if (!names.includes(THING)) return found;
-  const thing = findThing();
-  if (typeof thing === 'string')
-    return { ...found, absent: [...found.absent, { name: THING, reason: thing }] };
-  return { ...found, contenders: [...found.contenders, thing] };
+  const contenders = [...found.contenders];
+  const absent = [...found.absent];
+  if (names.includes(THING)) {
+    const thing = findThing();
+    if (typeof thing === 'string') absent.push({ name: THING, reason: thing });
+    else contenders.push(thing);
+  }
+  if (names.includes(SHARED_HEAP)) contenders.push(sharedHeap());
+  return { ...found, contenders, absent };
+}
+
+/** A heap of this package, in whose memory each row has a new one. */
+function sharedHeap(): Contender {
+  const module = new URL('./kmalloc-bench-shared.js', import.meta.url).href;
+  // Of the threads of a row none is the one that makes the heap.
+  const memory = (): SharedArrayBuffer => {
+    const heap = SharedHeap.create({ size: SHARED_HEAP_BYTES, threads: MAX_SHARED_HEAP_THREADS + 1 });
+    heap.close();
+    return heap.buffer;
+  };
+  return scriptContender({
+    name: SHARED_HEAP,
+    version: '',
+    maxThreads: MAX_SHARED_HEAP_THREADS,
+    module,
+    memory,
+  });
 }
 
 async function findNative(names: readonly KmallocPeer[], compilers?: readonly string[]): Promise<Peers> {

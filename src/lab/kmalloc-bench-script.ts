@@ -14,10 +14,13 @@ export interface ScriptAllocator {
   readonly maxThreads: number;
   /** URL of a module that exports `openHeap`, a `HeapOpener`. */
   readonly module: string;
+  /** Memory for the threads of a row; default: a few words. */
+  readonly memory?: () => SharedArrayBuffer;
 }
 
 /** An allocator in JavaScript as one that is measured. */
-export function scriptContender({ name, version, maxThreads, module }: ScriptAllocator): Contender {
+export function scriptContender(allocator: ScriptAllocator): Contender {
+  const { name, version, maxThreads, module, memory = fewWords } = allocator;
   return {
     name,
     kind: 'javascript',
@@ -25,7 +28,7 @@ export function scriptContender({ name, version, maxThreads, module }: ScriptAll
     maxThreads,
     open: (workload, threads, sampleMs) => {
       const task = newKmallocTask(workload, threads, sampleMs);
-      const shared = new Int32Array(new SharedArrayBuffer(SHARED_WORDS * Int32Array.BYTES_PER_ELEMENT));
+      const shared = new Int32Array(memory());
       const workers = Array.from({ length: threads }, (_, position) => {
         const workerData: ScriptThread = { module, task, position, shared };
         return new Worker(new URL('./kmalloc-bench-script-thread.js', import.meta.url), { workerData });
@@ -33,6 +36,10 @@ export function scriptContender({ name, version, maxThreads, module }: ScriptAll
       return samplerOf(workers);
     },
   };
+}
+
+function fewWords(): SharedArrayBuffer {
+  return new SharedArrayBuffer(SHARED_WORDS * Int32Array.BYTES_PER_ELEMENT);
 }
 
 function samplerOf(workers: readonly Worker[]): Sampler {

@@ -1,7 +1,7 @@
 import type { Spread } from './bench-spread.js';
 import type { KmallocRow } from './kmalloc-bench.js';
 import { KERNEL_NAME } from './kmalloc-bench-kernel.js';
-import { GLIBC, THING } from './kmalloc-bench-peers.js';
+import { GLIBC, SHARED_HEAP, THING } from './kmalloc-bench-peers.js';
 import { fastestOf, rowOf, speedUp, timeRatio } from './kmalloc-bench-ratios.js';
 import type { KmallocWorkload } from './kmalloc-bench-workload.js';
 
@@ -19,6 +19,9 @@ const MAX_XMALLOC = 3;
 
 /** The allocator in JavaScript takes at least so many times as long in `mixed`. */
 const MIN_THING = 20;
+
+/** Time per operation of the same allocator as a heap for any program, one thread: at most so many times the kernel's. */
+const MAX_SHARED_HEAP = 1.3;
 
 /** A ratio, beside what it should be. The spread is that of the samples' ratios. */
 export interface KmallocTarget extends Spread {
@@ -52,7 +55,8 @@ export function kmallocTargets(
     ...quick,
     ...ALONE.flatMap((workload) => speedUpTarget(rows, workload, cores)),
     ...timeTarget(rows, 'xmalloc', 2, rowOf(rows, 'xmalloc', 2, GLIBC), 'at most', MAX_XMALLOC),
-    ...peerTarget(rows, 'mixed', MIN_THING),
+    ...peerTarget(rows, 'mixed', THING, 'at least', MIN_THING),
+    ...QUICK.flatMap((workload) => peerTarget(rows, workload, SHARED_HEAP, 'at most', MAX_SHARED_HEAP)),
   ];
 }
 
@@ -83,13 +87,17 @@ function speedUpTarget(
   return [judge(`${workload}: throughput of 2 CPUs against 1`, 'at least', MIN_SPEED_UP, found)];
 }
 
-function peerTarget(rows: readonly KmallocRow[], workload: KmallocWorkload, target: number): KmallocTarget[] {
+function peerTarget(
+  rows: readonly KmallocRow[],
+  workload: KmallocWorkload,
+  name: string,
+  bound: 'at most' | 'at least',
+  target: number,
+): KmallocTarget[] {
   const kernel = rowOf(rows, workload, 1, KERNEL_NAME);
-  const peer = rowOf(rows, workload, 1, THING);
+  const peer = rowOf(rows, workload, 1, name);
   if (kernel === undefined || peer === undefined) return [];
-  return [
-    judge(`${workload}, 1 CPU: time of ${THING} against gfp`, 'at least', target, timeRatio(peer, kernel)),
-  ];
+  return [judge(`${workload}, 1 CPU: time of ${name} against gfp`, bound, target, timeRatio(peer, kernel))];
 }
 
 function judge(name: string, bound: 'at most' | 'at least', target: number, found: Spread): KmallocTarget {

@@ -18,14 +18,14 @@ it('prints JSON', async () => {
     '--machine',
     'tiny',
     '--workloads',
-    'mixed,xmalloc',
+    'pair,mixed,xmalloc',
     '--cpus',
     '1',
     '--repeats',
     '1',
     '--json',
   ];
-  const { code, stdout } = await gfpHere('bench', 'kmalloc', ...args, '--peers', '@thi.ng/malloc');
+  const { code, stdout } = await gfpHere('bench', 'kmalloc', ...args, '--peers', '@thi.ng/malloc,SharedHeap');
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({
     host: { node: process.version },
@@ -34,12 +34,20 @@ it('prints JSON', async () => {
     allocators: [
       { name: 'gfp', kind: 'kernel' },
       { name: '@thi.ng/malloc', kind: 'javascript' },
+      { name: 'SharedHeap', kind: 'javascript' },
     ],
     rows: [
+      { workload: 'pair', cpus: 1, allocator: 'gfp' },
+      { workload: 'pair', cpus: 1, allocator: '@thi.ng/malloc' },
+      { workload: 'pair', cpus: 1, allocator: 'SharedHeap' },
       { workload: 'mixed', cpus: 1, allocator: 'gfp' },
       { workload: 'mixed', cpus: 1, allocator: '@thi.ng/malloc' },
+      { workload: 'mixed', cpus: 1, allocator: 'SharedHeap' },
     ],
-    targets: [{ name: 'mixed, 1 CPU: time of @thi.ng/malloc against gfp', bound: 'at least', target: 20 }],
+    targets: [
+      { name: 'mixed, 1 CPU: time of @thi.ng/malloc against gfp', bound: 'at least', target: 20 },
+      { name: 'pair, 1 CPU: time of SharedHeap against gfp', bound: 'at most', target: 1.3 },
+    ],
     absent: [],
     skipped: [{ workload: 'xmalloc', cpus: 1, reason: 'xmalloc needs pairs of CPUs' }],
     audit: { violations: 0 },
@@ -49,7 +57,7 @@ it('prints JSON', async () => {
 it.each([
   [['--cpus', '0'], '--cpus 0'],
   [['--workloads', 'pair,all'], 'pair, batch, batch-reverse, mixed, larson, xmalloc, cache-scratch'],
-  [['--peers', 'ptmalloc'], 'glibc, jemalloc, mimalloc, tcmalloc, @thi.ng/malloc'],
+  [['--peers', 'ptmalloc'], 'glibc, jemalloc, mimalloc, tcmalloc, @thi.ng/malloc, SharedHeap'],
   [['--peers', 'none,glibc'], "there is no 'none'"],
   [['--repeats', 'many'], '1 to 1000'],
   [['--machine', 'tinny'], "'tiny'"],
