@@ -2,7 +2,6 @@ import { imageBytes, type Hardware } from '../../../src/arch/hardware.js';
 import { MemoryImage } from '../../../src/image/memory-image.js';
 import { start_kernel } from '../../../src/kernel/boot.js';
 import type { Cpu } from '../../../src/kernel/core/cpu.js';
-import { KERNEL } from '../../../src/kernel/core/kernel-data.js';
 import type { ModuleFunction } from '../../../src/kernel/core/platform.js';
 import { audit } from '../../../src/kernel/debug/audit.js';
 import { describeViolation } from '../../../src/kernel/debug/audit-describe.js';
@@ -108,9 +107,4 @@ export function exhaustNode(k: Kernel, node: number, gfp: number): number[] {
   for (let pfn = k.alloc_pages_node(node, gfp, 0); pfn !== 0; pfn = k.alloc_pages_node(node, gfp, 0))
     frames.push(pfn);
   return frames;
-}
-
-/** The largest request that kmalloc serves. */
-export function kmallocMax(k: Cpu): number {
-  return k.i32[KERNEL.kmalloc_max];
 }
