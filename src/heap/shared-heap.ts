@@ -282,8 +282,18 @@ export class SharedHeap {
   private freeSlow(pointer: number): void {
     if (pointer === 0) return;
     this.checkOpen();
-    if (this.debug !== undefined) this.debug.free(pointer, threadId);
-    else this.core.release(this.locate(pointer));
+    if (this.debug !== undefined) {
+      this.debug.free(pointer, threadId);
+      return;
+    }
+    const place = this.locate(pointer);
+    const { i32 } = this;
+    const array = i32[place.cache + ARRAY_TABLE + this.place] & INDEX;
+    const avail = i32[array + AVAIL];
+    if (avail < i32[array + LIMIT]) {
+      i32[array + FIRST + avail] = place.start >>> 2;
+      i32[array + AVAIL] = avail + 1;
+    } else this.core.release(place);
   }
 
   /**

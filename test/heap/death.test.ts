@@ -154,6 +154,23 @@ describe('a thread that ends inside the allocator', () => {
     });
   }
 
+  it('is not needed for a repair: what fails inside is an error, and the heap goes on', () => {
+    const image = makeHeapImage({ size: 4 * KIB * KIB, threads: 2 });
+    const core = new HeapCore(image, join(image));
+    noteInternal(core);
+    const [kept, ...freed] = several(core, 100, 200);
+    free(core, freed);
+    const fail = (): never => {
+      throw new RangeError('Maximum call stack size exceeded');
+    };
+    expect(() => core.lock.run(fail)).toThrow(/the heap failed: Maximum call stack/);
+    expect(core.lock.run(() => checkAllocator(core.kernel, core.caches, core.places()))).toEqual([]);
+    free(core, [kept]);
+    const { classes, repairs } = heapStats(core);
+    expect([repairs, classes.reduce((sum, { used }) => sum + used, 0)]).toEqual([1, 0]);
+    leave(image, core.membership);
+  });
+
   it('may be followed by one that ends while it repairs what the first has left', () => {
     const image = makeHeapImage({ size: 4 * KIB * KIB, threads: 3 });
     const scenario = scenarios.find(({ name }) => name === 'gives slabs back')!;
