@@ -43,6 +43,7 @@ describe('the README', () => {
       'counter.mjs',
       'tasks.mjs',
       'objects.mjs',
+      'pools.mjs',
       'leak.mjs',
       'letters.mjs',
       'letter.mjs',
@@ -108,6 +109,11 @@ describe('the README', () => {
       const { slabinfo, ...found } = (await machine.cpu(0).run(module, 'inodes')) as { slabinfo: string };
       expect(found).toEqual({ links: 1, bytes: 32, busy: 0 });
       expect(slabinfo.split('\n')).toContain(line.trimEnd());
+      const pools = /^```js\n(\/\/ pools\.mjs\n[^]*?)^```$/m.exec(readme)?.[1] ?? '';
+      writeFileSync(join(folder, 'pools.mjs'), pools);
+      const listed = await machine.cpu(0).run(pathToFileURL(resolve(folder, 'pools.mjs')), 'useRequest');
+      expect(listed).toMatch(/^[0-9a-f]{8} +4 +4 +1024 +0 kmalloc 200$/m);
+      expect(readme).toContain('lists the pool with `4` elements of `4` and `1024` bytes that lie idle');
       expect((await machine.audit()).violations).toEqual([]);
     } finally {
       await machine.halt();
