@@ -47,8 +47,6 @@ describe('the README', () => {
       'leak.mjs',
       'letters.mjs',
       'letter.mjs',
-      'letters.mjs',
-      'letter.mjs',
     ]);
     const lines = blocks.slice(0, 2).map(([, , text]) => text.trim().split('\n').length);
     expect(lines.reduce((sum, count) => sum + count)).toBeLessThanOrEqual(15);
@@ -58,16 +56,6 @@ describe('the README', () => {
     expect(stdout).toContain('CPU 3 of node 1: 10000 rounds\n');
     expect(stdout).toMatch(/^Node 1, zone +DMA32 /m);
     expect(stdout).toMatch(/^0 violations$/m);
-  });
-
-  it('has an example of two threads with a heap that does what it says', async () => {
-    const blocks = [...readme.matchAll(/^```js\n\/\/ (letters?\.mjs)\n([^]*?)^```$/gm)];
-    for (const [, name, text] of blocks) writeFileSync(join(folder, name), text);
-    expect(await node('letters.mjs', [], folder)).toMatchObject({
-      stdout: '500500 numbers read\n0 bytes in use\n',
-      stderr: '',
-    });
-    expect(readme).toContain('It prints `500500 numbers read` and `0 bytes in use`.');
   });
 
   it('has an example of two threads with a heap that does what it says', async () => {
