@@ -31,6 +31,12 @@ const START_LIMIT_MS = 120_000;
 /** A kill that hits a lock must stop the machine within this time. Milliseconds. */
 const PANIC_LIMIT_MS = 2000;
 
+/** What the kernel log says of a panic first. */
+const PANIC = 'Kernel panic - not syncing: ';
+
+/** What a cache says that cannot end: an object of it went with a task that was killed. */
+const OBJECTS_LEFT = /^slab error in kmem_cache_destroy\(\)/;
+
 /** Name and objects in use of a line of /proc/slabinfo. */
 const SLABINFO_LINE = /^(\S+) +(\d+) /gm;
 
@@ -236,7 +242,17 @@ class ObjectStressRun implements FaultyRun {
 
   #problem({ kind, message, report }: CpuProblem): void {
     if (kind === 'panic') this.#panicked(message, report ?? '');
+    // A task that notices the panic first says only that.
+    else if (this.#machine.panicked) this.#panicked(this.#panicLine() ?? message, report ?? '');
     else this.#fail(message.includes('canary broken') ? 'canary' : 'exception', message, report);
+  }
+
+  #panicLine(): string | undefined {
+    const line = this.#machine
+      .dmesg()
+      .split('\n')
+      .findLast((text) => text.includes(PANIC));
+    return line?.slice(line.indexOf(PANIC));
   }
 
   #panicked(message: string, report: string): void {
@@ -256,7 +272,8 @@ class ObjectStressRun implements FaultyRun {
   #reported(text: string): void {
     // What a task finds wrong comes by its result, too.
     if (this.#machine.panicked || text.includes('was ended by an exception: ObjectStressFailure')) return;
-    if (isNotice(text)) this.#notices.push(reportTitle(text));
+    const isLost = this.#plan.kills && OBJECTS_LEFT.test(reportTitle(text));
+    if (isLost || isNotice(text)) this.#notices.push(reportTitle(text));
     else this.#fail('report', reportTitle(text), text);
   }
 
