@@ -35,7 +35,7 @@ const PANIC_LIMIT_MS = 2000;
 const PANIC = 'Kernel panic - not syncing: ';
 
 /** What a cache says that cannot end: an object of it went with a task that was killed. */
-const OBJECTS_LEFT = /^slab error in kmem_cache_destroy\(\)/;
+const OBJECTS_LEFT = 'slab error in kmem_cache_destroy()';
 
 /** Name and objects in use of a line of /proc/slabinfo. */
 const SLABINFO_LINE = /^(\S+) +(\d+) /gm;
@@ -272,7 +272,7 @@ class ObjectStressRun implements FaultyRun {
   #reported(text: string): void {
     // What a task finds wrong comes by its result, too.
     if (this.#machine.panicked || text.includes('was ended by an exception: ObjectStressFailure')) return;
-    const isLost = this.#plan.kills && OBJECTS_LEFT.test(reportTitle(text));
+    const isLost = this.#plan.kills && reportTitle(text).startsWith(OBJECTS_LEFT);
     if (isLost || isNotice(text)) this.#notices.push(reportTitle(text));
     else this.#fail('report', reportTitle(text), text);
   }
