@@ -1,6 +1,7 @@
 import { KERNEL } from '../../../kernel/core/kernel-data.js';
 import type { Kernel } from '../../../kernel/kernel.js';
 import { GFP_KERNEL } from '../../../kernel/mm/gfp.js';
+import { freeAliens } from '../../../kernel/slab/array-cache.js';
 import {
   ARRAY_CACHE,
   BUFCTL_END,
@@ -11,6 +12,7 @@ import {
   SLAB,
   slab_bufctl,
 } from '../../../kernel/slab/kmem-cache.js';
+import { do_tune_cpucache } from '../../../kernel/slab/tune.js';
 import { expectValue } from '../expect-value.js';
 
 /** How scenarios make caches and use their objects. */
@@ -21,27 +23,18 @@ const OBJECT_BYTES = 1360;
 /**
  * A cache whose arrays hold few objects, so that short runs refill and flush them. In setup.
  *
- * @param limit objects that the array of a CPU holds, and that one for another node does
+ * @param limit objects that the array of a CPU holds, and one for another node
  * @param shared objects that the CPUs of a node share at most
  * @param flags SLAB_* bits
  */
-export function makeSmallCache(k: Kernel, limit: number, batch: number, shared: number, flags = 0): number {
+export function makeSmallCache(k: Kernel, limit: number, shared: number, flags = 0): number {
   const cache = k.kmem_cache_create('few', OBJECT_BYTES, 0, flags);
-  const { i32 } = k;
-  for (let cpu = 0; cpu < i32[KERNEL.nr_cpus]; cpu++) {
-    const array = i32[ownArrays(k, cache) + cpu];
-    i32[array + ARRAY_CACHE.at.limit] = limit;
-    i32[array + ARRAY_CACHE.at.batchcount] = batch;
+  for (let node = 0; node < k.i32[KERNEL.nr_nodes]; node++) {
+    const word = nodeList(k, cache, node) + KMEM_LIST3.at.alien;
+    freeAliens(k, k.i32[word]);
+    k.i32[word] = 0;
   }
-  for (let node = 0; node < i32[KERNEL.nr_nodes]; node++) {
-    const list = nodeList(k, cache, node);
-    const array = i32[list + KMEM_LIST3.at.shared];
-    if (array !== 0) i32[array + ARRAY_CACHE.at.limit] = shared;
-    const aliens = i32[list + KMEM_LIST3.at.alien];
-    for (let other = 0; aliens !== 0 && other < i32[KERNEL.nr_nodes]; other++) {
-      if (other !== node) i32[i32[aliens + other] + ARRAY_CACHE.at.limit] = limit;
-    }
-  }
+  expectValue('what tuning returns', do_tune_cpucache(k, cache, limit, 1, shared), 0);
   return cache;
 }
 

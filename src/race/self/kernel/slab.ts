@@ -30,7 +30,7 @@ const READY = scratchLine(2);
 
 /** An array holds two objects, what CPUs share one. */
 function smallCache(k: Kernel): void {
-  k.i32[CACHE] = makeSmallCache(k, 2, 1, 1);
+  k.i32[CACHE] = makeSmallCache(k, 2, 1);
 }
 
 function finallyInOrder(k: Kernel): void {
@@ -119,7 +119,7 @@ const interrupted = kernelPart(
     // To the explorer interrupts come wherever they are enabled: of a debugged cache all objects go the long ways, where they
     // are not. The short ways rely on polls.
     setup: (k) => {
-      k.i32[CACHE] = makeSmallCache(k, 2, 1, 1, SLAB_RED_ZONE);
+      k.i32[CACHE] = makeSmallCache(k, 2, 1, SLAB_RED_ZONE);
     },
     threads: [threeObjects],
     interrupts: [{ cpu: 0, handler: objectsInHandler }],
@@ -147,7 +147,7 @@ const interrupted = kernelPart(
 
 /** CPU 1 gets two objects of node 0; its array for that node holds one. */
 function passObjects(k: Kernel): void {
-  const cache = makeSmallCache(k, 1, 1, 0);
+  const cache = makeSmallCache(k, 1, 0);
   k.i32[CACHE] = cache;
   for (let i = 0; i < 2; i++) k.f64[PASSED + i] = takeObject(k, cache, 7);
 }
@@ -185,8 +185,8 @@ const aliens = kernelPart(
       patches: [
         {
           file: FLUSH,
-          find: 'if (i32[alien + AVAIL] === 0) return;',
-          replace: 'if (i32[alien + AVAIL] === 0) return; node = k.node;',
+          find: 'if (i32[alien + AVAIL] === 0)',
+          replace: 'node = k.node; if (i32[alien + AVAIL] === 0)',
         },
       ],
     },
@@ -284,10 +284,10 @@ const emptied = kernelPart(
   },
 );
 
-/** CPU 1 has an object. */
+/** CPU 0 has an object. */
 function objectOfOther(k: Kernel): void {
   smallCache(k);
-  k.f64[PASSED] = takeObject(k.as(1), k.i32[CACHE], 7);
+  k.f64[PASSED] = takeObject(k, k.i32[CACHE], 7);
 }
 
 /** Frees the last object, and says so. */
@@ -309,7 +309,8 @@ const destroying = kernelPart(
     name: 'kernel: a cache is destroyed when its last object has come back on another CPU',
     machine: oneZone(2),
     setup: objectOfOther,
-    threads: [destroyWhenFree, freeLast],
+    // Who frees comes first: alone, nobody has to wait.
+    threads: [freeLast, destroyWhenFree],
   }),
   {
     'the arrays of other CPUs are not emptied': {
