@@ -8,7 +8,7 @@ import type { Machine } from '../machine/machine.js';
 import { STOP_AND_FREE, STOP_AT_ONCE, StressControl } from './stress-control.js';
 import { type CpuProblem, END_LIMIT_MS, problemOf, StressCpus, within } from './stress-cpus.js';
 import { StressFaults } from './stress-faults.js';
-import { freePages, unusableByOrder, usedFrames } from './stress-memory.js';
+import { freeOrSlabPages, freePages, unusableByOrder, usedFrames } from './stress-memory.js';
 import { describeOperation } from './stress-operations.js';
 import type { StressOptions } from './stress-options.js';
 import { isNotice, panicByKill, reportTitle } from './stress-reports.js';
@@ -132,7 +132,7 @@ class StressRun {
     await this.#cpus.drain();
     const { console } = this.#machine;
     return {
-      free: freePages(console),
+      free: freeOrSlabPages(console),
       used: usedFrames(console),
       numa: globalNumaCounters(console),
       unusable: unusableByOrder(console),
@@ -237,7 +237,7 @@ class StressRun {
   /** Only what was on its way when a CPU died may be missing. */
   #comparePages(before: Baseline): StressResult['pages'] {
     if (this.#failure !== undefined) return undefined;
-    const after = freePages(this.#machine.console);
+    const after = freeOrSlabPages(this.#machine.console);
     const missing = [...usedFrames(this.#machine.console)].filter((pfn) => !before.used.has(pfn));
     const allowed = this.#faults.inFlight.reduce((sum, { order }) => sum + (1 << order), 0);
     const lost = before.free - after;

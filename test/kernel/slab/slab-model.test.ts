@@ -87,10 +87,11 @@ class Model {
     cache_reap(this.cpu(cpu));
   }
 
-  shrink(cpu: number, which: number): void {
+  /** On CPU 0, which is never idle here: it would not answer another one that wants its array emptied. */
+  shrink(which: number): void {
     const cache = this.caches[which % this.caches.length];
     const isOut = this.held.some((held) => held.cache === cache);
-    expect(this.cpu(cpu).kmem_cache_shrink(cache)).toBe(isOut ? 1 : 0);
+    expect(this.cpu(0).kmem_cache_shrink(cache)).toBe(isOut ? 1 : 0);
   }
 
   tune(which: number, limit: number): void {
@@ -167,7 +168,7 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
 function follow(model: Model, steps: readonly Step[]): void {
   for (const step of steps) {
     if (step.do === 'reap') model.reap(step.cpu);
-    else if (step.do === 'shrink') model.shrink(step.cpu, step.which);
+    else if (step.do === 'shrink') model.shrink(step.which);
     else if (step.do === 'tune') model.tune(step.which, step.count);
     else {
       for (let i = 0; i < step.count; i++) {
