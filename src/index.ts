@@ -60,6 +60,8 @@ export {
   mempool_kfree,
   mempool_kmalloc,
 } from './kernel/slab/mempool-kinds.js';
+export type { kmem_cache_t } from './kernel/slab/kmem-cache.js';
+export type { mempool_t } from './kernel/slab/mempool.js';
 export { ZERO_SIZE_PTR } from './kernel/slab/general-caches.js';
 export {
   SLAB_CACHE_DMA,

@@ -1,5 +1,6 @@
 import type { gfp_t } from '../mm/gfp.js';
 import * as pools from '../slab/mempool.js';
+import type { mempool_t } from '../slab/mempool.js';
 import { SlabFace } from './slab-face.js';
 
 /**
@@ -7,7 +8,7 @@ import { SlabFace } from './slab-face.js';
  * are symbol numbers: `mempool_alloc_slab` and its like, or of `module_symbol`.
  */
 export abstract class MempoolFace extends SlabFace {
-  mempool_create(min_nr: number, alloc_fn: number, free_fn: number, pool_data: number): number {
+  mempool_create(min_nr: number, alloc_fn: number, free_fn: number, pool_data: number): mempool_t {
     return pools.mempool_create(this, min_nr, alloc_fn, free_fn, pool_data);
   }
 
@@ -17,23 +18,23 @@ export abstract class MempoolFace extends SlabFace {
     free_fn: number,
     pool_data: number,
     nid: number,
-  ): number {
+  ): mempool_t {
     return pools.mempool_create_node(this, min_nr, alloc_fn, free_fn, pool_data, nid);
   }
 
-  mempool_alloc(pool: number, gfp: gfp_t): number {
+  mempool_alloc(pool: mempool_t, gfp: gfp_t): number {
     return pools.mempool_alloc(this, pool, gfp);
   }
 
-  mempool_free(element: number, pool: number): void {
+  mempool_free(element: number, pool: mempool_t): void {
     pools.mempool_free(this, element, pool);
   }
 
-  mempool_resize(pool: number, new_min_nr: number, gfp: gfp_t): number {
+  mempool_resize(pool: mempool_t, new_min_nr: number, gfp: gfp_t): number {
     return pools.mempool_resize(this, pool, new_min_nr, gfp);
   }
 
-  mempool_destroy(pool: number): void {
+  mempool_destroy(pool: mempool_t): void {
     pools.mempool_destroy(this, pool);
   }
 }

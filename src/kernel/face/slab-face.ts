@@ -3,7 +3,7 @@ import * as alloc from '../slab/alloc.js';
 import { kmem_cache_create } from '../slab/cache-create.js';
 import { kmem_cache_destroy, kmem_cache_shrink } from '../slab/cache-destroy.js';
 import { kmem_cache_name } from '../slab/cache-name.js';
-import { KMEM_CACHE } from '../slab/kmem-cache.js';
+import { KMEM_CACHE, type kmem_cache_t } from '../slab/kmem-cache.js';
 import * as general from '../slab/kmalloc.js';
 import type { ShortWays } from '../slab/short-ways.js';
 import { TaskFace } from './task-face.js';
@@ -20,40 +20,40 @@ export abstract class SlabFace extends TaskFace {
     flags: number,
     ctor = 0,
     dtor = 0,
-  ): number {
+  ): kmem_cache_t {
     return kmem_cache_create(this, name, size, align, flags, ctor, dtor);
   }
 
-  kmem_cache_alloc(cache: number, gfp: gfp_t): number {
+  kmem_cache_alloc(cache: kmem_cache_t, gfp: gfp_t): number {
     return this.short.kmem_cache_alloc(this, cache, gfp);
   }
 
-  kmem_cache_alloc_node(cache: number, gfp: gfp_t, nid: number): number {
+  kmem_cache_alloc_node(cache: kmem_cache_t, gfp: gfp_t, nid: number): number {
     return alloc.kmem_cache_alloc_node(this, cache, gfp, nid);
   }
 
-  kmem_cache_zalloc(cache: number, gfp: gfp_t): number {
+  kmem_cache_zalloc(cache: kmem_cache_t, gfp: gfp_t): number {
     return alloc.kmem_cache_zalloc(this, cache, gfp);
   }
 
-  kmem_cache_free(cache: number, object: number): void {
+  kmem_cache_free(cache: kmem_cache_t, object: number): void {
     this.short.kmem_cache_free(this, cache, object);
   }
 
-  kmem_cache_shrink(cache: number): number {
+  kmem_cache_shrink(cache: kmem_cache_t): number {
     return kmem_cache_shrink(this, cache);
   }
 
-  kmem_cache_destroy(cache: number): number {
+  kmem_cache_destroy(cache: kmem_cache_t): number {
     return kmem_cache_destroy(this, cache);
   }
 
   /** Bytes of an object, as they were asked for. */
-  kmem_cache_size(cache: number): number {
+  kmem_cache_size(cache: kmem_cache_t): number {
     return this.i32[cache + KMEM_CACHE.at.obj_size];
   }
 
-  kmem_cache_name(cache: number): string {
+  kmem_cache_name(cache: kmem_cache_t): string {
     return kmem_cache_name(this, cache);
   }
 

@@ -14,6 +14,9 @@ import { SPINLOCK } from '../sync/spinlock.js';
  * a word of the image on every machine.
  */
 
+/** A cache: the word index of its {@link KMEM_CACHE}. 0 is NULL. */
+export type kmem_cache_t = number;
+
 /** Bytes of a cache's name, the terminating NUL included. */
 export const CACHE_NAME_BYTES = 64;
 

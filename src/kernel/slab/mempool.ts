@@ -32,6 +32,9 @@ import { kmalloc_node } from './kmalloc.js';
 import { chainPool, doubleAt, MEMPOOL, MEMPOOL_MAGIC, poolData, unchainPool } from './mempool-chain.js';
 import { slotAddress, wordSlot } from './slot.js';
 
+/** A memory pool: a word index of the image. 0 is NULL. */
+export type mempool_t = number;
+
 /**
  * Memory pools (facts file, section 5): a reserve of elements for those who must get one even when there is no memory. As long
  * as there is memory, elements come from there. If there is none, the reserve is used, and when that is empty, too, whoever
