@@ -6,6 +6,7 @@ import {
   GFP_KERNEL,
   GFP_TEMPORARY,
   MIGRATE_MOVABLE,
+  MIGRATE_UNMOVABLE,
 } from '../../../kernel/mm/gfp.js';
 import { FREE_AREA, freeArea, MAX_ORDER, zoneOf } from '../../../kernel/mm/zone.js';
 import type { Kernel } from '../../../kernel/kernel.js';
@@ -100,6 +101,14 @@ const neighbours = kernelPart(
 /** The address of a page in the pageblock that is taken over, a double. */
 const LEFT = scratchLine(0) / 2;
 
+/** Allocates the free blocks of a type. */
+function takeAll(k: Kernel, zone: number, type: number, gfp_mask: number): void {
+  for (let order = MAX_ORDER - 1; order >= 0; order--) {
+    const head = freeArea(zone, order) + FREE_AREA.at.free_list + 2 * type;
+    while (k.i32[head] !== head) k.alloc_pages(gfp_mask, order);
+  }
+}
+
 /**
  * Leaves as free memory only the rest of one pageblock, and the reserve; a movable page of that pageblock is in use.
  */
@@ -109,10 +118,9 @@ function leaveOnePageblock(k: Kernel): void {
   const zone = zoneOf(k, 0, ZONE_DMA);
   const largest = MAX_ORDER - 1;
   const rest = k.alloc_pages(GFP_HIGHUSER_MOVABLE, largest);
-  for (let order = largest; order >= 0; order--) {
-    const head = freeArea(zone, order) + FREE_AREA.at.free_list + 2 * MIGRATE_MOVABLE;
-    while (k.i32[head] !== head) k.alloc_pages(GFP_HIGHUSER_MOVABLE, order);
-  }
+  takeAll(k, zone, MIGRATE_MOVABLE, GFP_HIGHUSER_MOVABLE);
+  // What the slab allocator has left of its pageblock.
+  takeAll(k, zone, MIGRATE_UNMOVABLE, GFP_KERNEL);
   k.__free_pages(rest, largest);
   k.alloc_pages(GFP_HIGHUSER_MOVABLE, k.i32[KERNEL.pageblock_order]);
   k.f64[LEFT] = k.page_address(k.alloc_page(GFP_HIGHUSER_MOVABLE));
