@@ -1,3 +1,4 @@
+import { readOnce } from '../core/access-once.js';
 import type { Cpu } from '../core/cpu.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { list_del } from '../core/list.js';
@@ -51,7 +52,8 @@ export function drain_alien_cache(k: Cpu, cache: number, node: number): void {
 export function drainAlienOf(k: Cpu, cache: number, node: number, other: number): void {
   const aliens = k.i32[nodeList(k, cache, node) + ALIEN];
   const alien = aliens === 0 ? 0 : k.i32[aliens + other];
-  if (alien === 0) return;
+  // What another CPU puts there just now, is for the next time.
+  if (alien === 0 || readOnce(k, alien + AVAIL) === 0) return;
   const flags = spin_lock_irqsave(k, alien + ARRAY_LOCK);
   drainAlien(k, cache, alien, other);
   spin_unlock_irqrestore(k, alien + ARRAY_LOCK, flags);
@@ -77,6 +79,7 @@ export function drainShared(k: Cpu, cache: number, node: number): void {
  */
 export function drain_array(k: Cpu, cache: number, list: number, isShared: boolean): void {
   const { i32 } = k;
+  if (!isShared && i32[ownArray(k, cache) + AVAIL] === 0) return;
   spin_lock(k, list + LOCK);
   const array = isShared ? i32[list + SHARED] : ownArray(k, cache);
   if (array !== 0 && i32[array + AVAIL] > 0) {

@@ -130,12 +130,12 @@ export const KMEM_LIST3 = struct('kmem_list3', {
   free_limit: word,
   /** The next slab's offset, in units of colour_off. */
   colour_next: word,
-  /** The reaper: when it looks again, and whether empty slabs were used since. */
+  /** The reaper: when it looks again (looked at without the lock first, a deliberate race), and whether empty slabs were used since. */
   next_reap: word,
   free_touched: word,
   /** array_cache of all CPUs of the node, 0: none. Replaced under list_lock. */
   shared: word,
-  /** Table of array_caches for objects of other nodes, one for each node; 0: none. Replaced under cache_chain_mutex. */
+  /** Table of array_caches for objects of other nodes, one for each node; 0: none. Written once, before others know the cache. */
   alien: word,
 });
 
