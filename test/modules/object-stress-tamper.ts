@@ -11,7 +11,12 @@ export function leak(k: Kernel): number {
 /** Writes into memory that it has freed, as long as nobody notices. */
 export function useAfterFree(k: Kernel, buffer: SharedArrayBuffer): void {
   const stop = new Int32Array(buffer);
-  const address = k.kmalloc(256, GFP_KERNEL);
+  // The stress leaves little memory: sooner or later there is some.
+  let address = 0;
+  while (address === 0) {
+    address = k.kmalloc(256, GFP_KERNEL);
+    k.cond_resched();
+  }
   k.kfree(address);
   while (Atomics.load(stop, 0) === 0) {
     k.write32(address + 8, 0xbad);
