@@ -4,6 +4,7 @@ import { CpuDiedError, CpuError, Machine, MachinePanicError, MachineStateError }
 import { KERNEL } from '../../dist/src/kernel/core/kernel-data.js';
 import { populatedZones, ZONE } from '../../dist/src/kernel/mm/zone.js';
 import { useMachines } from '../support/machines.js';
+import { until } from '../support/until.js';
 
 const work = new URL('../../dist/test/modules/cpu-work.js', import.meta.url).href;
 
@@ -14,14 +15,6 @@ const { boot, share } = useMachines((...args) => Machine.boot(...args));
 
 function word(): Int32Array {
   return new Int32Array(new SharedArrayBuffer(8));
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let i = 0; i < 1000; i++) {
-    if (condition()) return;
-    await sleep(5);
-  }
-  throw new Error(`waited in vain: ${what}`);
 }
 
 async function expectClean(machine: Machine): Promise<void> {

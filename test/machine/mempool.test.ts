@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Machine, type MachineTask, TaskDiedError } from 'gfp';
 import type { Shared } from '../modules/mempool-work.js';
+import { until } from '../support/until.js';
 
 /** Memory pools and tasks with threads of their own, on a machine of 4 CPUs on 2 nodes. */
 
@@ -30,9 +30,8 @@ function pool(): number[] {
 }
 
 /** Until so many tasks wait for an element. */
-async function waiting(count: number): Promise<void> {
-  for (let i = 0; i < 2000 && pool()[2] !== count; i++) await pause(1);
-  expect(pool()[2]).toBe(count);
+function waiting(count: number): Promise<void> {
+  return until(() => pool()[2] === count, `${count} waiting tasks`);
 }
 
 test('more tasks than CPUs share a reserve that is smaller than both', async () => {

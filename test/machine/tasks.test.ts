@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Machine, MachineStateError, SIGTERM, TaskDiedError, TaskError } from 'gfp';
+import { until } from '../support/until.js';
 
 /** Tasks with threads of their own, on a machine of 4 CPUs on 2 nodes. */
 
@@ -20,9 +20,9 @@ function sharedWords(): Int32Array {
   return new Int32Array(new SharedArrayBuffer(64));
 }
 
-/** Waits until a shared word has come to a value: the task has got so far. */
-async function until(word: () => number, value: number): Promise<void> {
-  while (word() < value) await sleep(1);
+/** Waits until so many tasks have begun: each counts itself in the first word. */
+function begun(shared: Int32Array, count: number): Promise<void> {
+  return until(() => Atomics.load(shared, 0) >= count, `${count} tasks`);
 }
 
 /** The tasks besides those of the CPUs. */
@@ -81,7 +81,7 @@ describe('a machine', () => {
   test('lets tasks that do not give up their CPU take turns with others', async () => {
     const shared = sharedWords();
     const tasks = [0, 1, 2].map(() => machine.spawn(WORK, 'busy', shared, { cpus: [2] }));
-    await until(() => Atomics.load(shared, 0), 3);
+    await begun(shared, 3);
     expect(await machine.cpu(2).run(WORK, 'whoAmI', 'run')).toMatchObject({ cpu: 2, pid: 3, comm: 'run/2' });
     Atomics.store(shared, 1, 1);
     await Promise.all(tasks.map(({ result }) => result));
@@ -94,7 +94,7 @@ describe('a machine', () => {
   test('ends an interruptible sleep by a signal or a wake-up', async () => {
     const shared = sharedWords();
     const tasks = [0, 1].map(() => machine.spawn(WORK, 'sleeper', shared));
-    await until(() => machine.tasks().filter(({ state }) => state === 'S').length, 2);
+    await until(() => machine.tasks().filter(({ state }) => state === 'S').length === 2, 'both sleep');
     machine.signal(tasks[0].pid, SIGTERM);
     expect(await tasks[0].result).toBe('signal');
     expect(await machine.cpu(0).run(WORK, 'wakeTask', tasks[1].pid)).toBe(1);
@@ -107,7 +107,7 @@ describe('a machine', () => {
     expect(error).toMatchObject({ thrown: 'RangeError', pid: expect.any(Number) as number });
     expect((error as Error).message).toMatch(/^task throws:\d+: RangeError: out of cheese$/);
     expect((error as Error).stack).toContain('task-work.js');
-    await until(() => reports.length, 1);
+    await until(() => reports.length > 0, 'a report');
     expect(reports).toHaveLength(1);
     expect(reports[0]).toMatch(
       /^task throws:\d+ on CPU#\d was ended by an exception: RangeError: out of cheese\n/,
@@ -117,7 +117,7 @@ describe('a machine', () => {
 
   test('puts a CPU right that a task leaves with preemption disabled', async () => {
     await machine.spawn(WORK, 'leavesMess').result;
-    await until(() => reports.length, 1);
+    await until(() => reports.length > 0, 'a report');
     expect(reports[0]).toMatch(/task leavesMess:\d+ ended on CPU#\d with preempt_count 1, irqs on/);
   });
 
@@ -142,7 +142,7 @@ describe('a machine', () => {
   test('moves a task that runs, and one that sleeps', async () => {
     const shared = sharedWords();
     const running = machine.spawn(WORK, 'busy', shared);
-    await until(() => Atomics.load(shared, 0), 1);
+    await begun(shared, 1);
     expect(await machine.cpu(0).run(WORK, 'movesOther', { pid: running.pid, cpus: [2, 1] })).toEqual([2, 1]);
     Atomics.store(shared, 1, 1);
     await running.result;
@@ -159,7 +159,7 @@ describe('a machine', () => {
     const shared = sharedWords();
     const asleep = machine.spawn(WORK, 'sleepForEver', shared);
     const running = machine.spawn(WORK, 'busy', shared);
-    await until(() => Atomics.load(shared, 0), 2);
+    await begun(shared, 2);
     await machine.killTask(asleep.pid);
     await machine.killTask(running.pid);
     for (const task of [asleep, running]) {
@@ -182,7 +182,7 @@ describe('a machine', () => {
     const tasks = [0, 1, 2, 3, 4, 5].map((i) =>
       machine.spawn(WORK, 'busy', shared, i < 2 ? { cpus: [3] } : {}),
     );
-    await until(() => Atomics.load(shared, 0), 6);
+    await begun(shared, 6);
     await machine.cpu(3).offline();
     expect(machine.tasks().filter(({ cpu, comm }) => cpu === 3 && comm === 'busy')).toEqual([]);
     expect(machine.dmesg()).toMatch(/process \d+ \(busy\) no longer affine to cpu3/);
@@ -209,7 +209,7 @@ test('a machine that is halted ends tasks that sleep, wait for a CPU and run', a
     ...[0, 1, 2].map(() => machine.spawn(WORK, 'sleepForEver', shared)),
     ...Array.from({ length: 6 }, () => machine.spawn(WORK, 'busy', shared)),
   ];
-  await until(() => Atomics.load(shared, 0), 9);
+  await begun(shared, 9);
   await machine.halt();
   for (const { result } of tasks) await expect(result).rejects.toThrow(/halted|stopped/);
 });
@@ -220,7 +220,7 @@ test('the death of a thread that holds a spinlock stops the machine, and ends al
   const lock = await machine.cpu(0).run(WORK, 'words');
   const asleep = machine.spawn(WORK, 'sleepForEver', shared);
   const holder = machine.spawn(WORK, 'holdsLock', { lock, shared });
-  await until(() => Atomics.load(shared, 0), 2);
+  await begun(shared, 2);
   await machine.killTask(holder.pid);
   expect(machine.panicked).toBe(true);
   expect(machine.dmesg()).toMatch(

@@ -30,13 +30,24 @@ export function init(k: Kernel, elements: number): Shared {
   return { pool, out: words, most: words + 1, got: words + 2 };
 }
 
-/** Gets an element and gives it back, many times; in between others run. */
+/** Raises a word to a value that it has not reached. */
+function raise(k: Kernel, word: number, value: number): void {
+  for (;;) {
+    const old = Atomics.load(k.i32, word);
+    if (old >= value || Atomics.compareExchange(k.i32, word, old, value) === old) return;
+  }
+}
+
+/**
+ * Gets an element and gives it back, many times; in between others run. The first element is held until another task
+ * holds one too, so that tasks meet however long their threads take to start.
+ */
 export function useElements(k: Kernel, { shared, rounds }: { shared: Shared; rounds: number }): number {
   for (let i = 0; i < rounds; i++) {
     const element = k.mempool_alloc(shared.pool, GFP_KERNEL);
-    const out = Atomics.add(k.i32, shared.out, 1) + 1;
-    if (out > Atomics.load(k.i32, shared.most)) Atomics.store(k.i32, shared.most, out);
+    raise(k, shared.most, Atomics.add(k.i32, shared.out, 1) + 1);
     Atomics.add(k.i32, shared.got, 1);
+    while (Atomics.load(k.i32, shared.most) < 2) k.msleep(1);
     if (i % 4 === 0) k.yield();
     Atomics.sub(k.i32, shared.out, 1);
     k.mempool_free(element, shared.pool);
