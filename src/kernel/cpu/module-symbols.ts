@@ -1,5 +1,6 @@
 import { BUG, BUG_ON } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
+import { describeValue } from '../core/describe-value.js';
 import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { MAX_MODULE_SYMBOLS, MODULE_SYMBOL_BYTES } from '../core/limits.js';
@@ -15,9 +16,13 @@ import { END_OF_KERNEL_SYMBOLS, FIRST_MODULE_SYMBOL } from '../core/symbols.js';
  *
  * @param url the module's `import.meta.url`
  * @param name of the export
- * @throws KernelBug when the text is too long or the table is full
+ * @throws KernelBug when one of them is no text, both together are too long, or the table is full
  */
 export function module_symbol(k: Cpu, url: string, name: string): number {
+  if (typeof url !== 'string' || typeof name !== 'string') {
+    const given = `${describeValue(url)}, ${describeValue(name)}`;
+    BUG(k, `module_symbol(${given}): takes import.meta.url and the name of an export, such as 'work'`);
+  }
   const text = `${name}@${url}`;
   BUG_ON(
     k,
@@ -41,7 +46,7 @@ export function module_symbol(k: Cpu, url: string, name: string): number {
 export function moduleSymbolText(k: Cpu, symbol: number): { name: string; url: string } {
   const index = symbol - FIRST_MODULE_SYMBOL;
   if (!(Number.isInteger(index) && index >= 0 && index < Atomics.load(k.i32, KERNEL.nr_module_symbols)))
-    BUG(k, `no function has symbol ${symbol}`);
+    BUG(k, `no function has symbol ${describeValue(symbol)}`);
   const text = k.image.readText(startOf(index), MODULE_SYMBOL_BYTES);
   const at = text.indexOf('@');
   return { name: text.slice(0, at), url: text.slice(at + 1) };
@@ -61,11 +66,16 @@ function startOf(index: number): number {
 }
 
 /**
- * Refuses a number that stands for no function.
+ * Refuses what is the symbol number of no function.
  *
- * @throws KernelBug when there is none
+ * @throws KernelBug when it is none; of a function itself it says how to get the number
  */
 export function checkSymbol(k: Cpu, symbol: number): void {
-  const isKernels = symbol > 0 && symbol < END_OF_KERNEL_SYMBOLS;
+  const given: unknown = symbol;
+  if (typeof given === 'function') {
+    const name = given.name === '' ? 'name' : given.name;
+    BUG(k, `a function was given: give its number, k.module_symbol(import.meta.url, '${name}') of an export`);
+  }
+  const isKernels = Number.isInteger(symbol) && symbol > 0 && symbol < END_OF_KERNEL_SYMBOLS;
   if (!isKernels) moduleSymbolText(k, symbol);
 }

@@ -1,6 +1,6 @@
 import type { Cpu } from '../core/cpu.js';
 import { KERNEL } from '../core/kernel-data.js';
-import { describeFaultFiles, faultFiles } from './sys/fault-attr.js';
+import { describeFaultFiles, faultFiles, isMissingFaultFile } from './sys/fault-attr.js';
 
 /** Files that there are once. */
 export const FILES = [
@@ -41,8 +41,14 @@ export function listFiles(k: Cpu): string[] {
   return files;
 }
 
-/** The same for a message: nodes together. */
-export function describeFiles(k: Cpu): string {
+/** Why a path is none of these, for a message. */
+export function describeMissing(k: Cpu, path: string): string {
+  if (isMissingFaultFile(k, path)) return 'no such file: it is there on a machine with debug.faults';
+  return `no such file; there are ${describeFiles(k)}`;
+}
+
+/** {@link listFiles} with nodes together. */
+function describeFiles(k: Cpu): string {
   const nodes = k.i32[KERNEL.nr_nodes];
   const node = nodes === 1 ? '0' : `{0..${nodes - 1}}`;
   return `${FILES.join(', ')}, ${NODE_FOLDER}${node}/{${NODE_FILES.join(',')}}${describeFaultFiles(k)}`;

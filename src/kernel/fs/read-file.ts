@@ -1,7 +1,7 @@
 import type { Cpu } from '../core/cpu.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { ENOENT, FileError } from './file-error.js';
-import { describeFiles, FILES, NODE_FILES, NODE_FOLDER } from './list-files.js';
+import { describeMissing, FILES, NODE_FILES, NODE_FOLDER } from './list-files.js';
 import { buddyinfo } from './proc/buddyinfo.js';
 import { interrupts } from './proc/interrupts.js';
 import { loadavg } from './proc/loadavg.js';
@@ -42,7 +42,7 @@ export function readFile(k: Cpu, path: string): string {
     }
   }
   if (faultFiles(k).includes(path)) return readFaultFile(k, path);
-  throw new FileError(path, ENOENT, `no such file; there are ${describeFiles(k)}`);
+  throw new FileError(path, ENOENT, describeMissing(k, path));
 }
 
 function readGlobalFile(k: Cpu, file: (typeof FILES)[number]): string {

@@ -1,6 +1,6 @@
 import type { Cpu } from '../core/cpu.js';
 import { EACCES, ENOENT, FileError } from './file-error.js';
-import { describeFiles, listFiles } from './list-files.js';
+import { describeMissing, listFiles } from './list-files.js';
 import { writeSlabinfo } from './proc/write-slabinfo.js';
 import { faultFiles, writeFaultFile } from './sys/fault-attr.js';
 import { writeLowmemReserveRatio } from './sysctl/lowmem-reserve-ratio.js';
@@ -41,7 +41,7 @@ export function writeFile(k: Cpu, path: string, text: string): void {
         return;
       }
       if (!listFiles(k).includes(path)) {
-        throw new FileError(path, ENOENT, `no such file; there are ${describeFiles(k)}`);
+        throw new FileError(path, ENOENT, describeMissing(k, path));
       }
       throw new FileError(
         path,

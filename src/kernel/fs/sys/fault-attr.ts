@@ -55,7 +55,14 @@ export function faultFiles(k: Cpu): string[] {
   return paths.sort();
 }
 
-/** The same for a message: folders together. */
+/** Whether a path is one of these folders, or of something in them, on a machine that does not have them. */
+export function isMissingFaultFile(k: Cpu, path: string): boolean {
+  if ((k.debug & DEBUG_FAULTS) !== 0) return false;
+  for (const name of Object.keys(FOLDERS)) if (`${path}/`.startsWith(`${DEBUG_FOLDER}/${name}/`)) return true;
+  return false;
+}
+
+/** {@link faultFiles} for a message: folders together. */
 export function describeFaultFiles(k: Cpu): string {
   if ((k.debug & DEBUG_FAULTS) === 0) return '';
   let text = '';
