@@ -5,7 +5,7 @@ import { KERNEL } from '../kernel/core/kernel-data.js';
 import { needsThread, ringClock } from '../kernel/cpu/clock-bell.js';
 import { raiseInterrupt } from '../kernel/cpu/raise-interrupt.js';
 import { jiffies } from '../kernel/cpu/jiffies.js';
-import { nextTimer, timersAreDue } from '../kernel/cpu/tick.js';
+import { isDue, nextWakeup, timersAreDue } from '../kernel/cpu/tick.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { type LockupHost, LockupWatch } from './lockup-watch.js';
 
@@ -158,13 +158,12 @@ export class Clock {
   /** @returns when it needs something, in milliseconds since boot; Infinity if nothing is known */
   #lookAtIdle(cpu: number, now: number): number {
     const k = this.#k;
-    if (timersAreDue(k, cpu, jiffies(k))) {
-      raiseInterrupt(k, cpu, IRQ_TIMER);
+    const timer = nextWakeup(k, cpu);
+    if (isDue(timer, jiffies(k))) {
       this.#serve(cpu);
       return Infinity;
     }
     if (needsThread(k, this.#area(cpu))) this.#serve(cpu);
-    const timer = nextTimer(k, cpu);
     // A jiffy begins a little earlier than now; better late than before it.
     return timer === 0 ? Infinity : now + ((timer - jiffies(k)) | 0) * this.#tickMs;
   }
@@ -185,10 +184,11 @@ export class Clock {
     if (!this.#isBusy(cpu)) this.#serve(cpu);
   }
 
-  /** This thread must not wait for locks, so an idle CPU serves its interrupts itself. */
+  /** This thread must not wait for locks, so an idle CPU serves its interrupts itself, and runs all timers that are due. */
   #serve(cpu: number): void {
     if (this.#serving.has(cpu)) return;
     this.#serving.add(cpu);
+    if (timersAreDue(this.#k, cpu, jiffies(this.#k))) raiseInterrupt(this.#k, cpu, IRQ_TIMER);
     void this.#host.serve(cpu).finally(() => {
       this.#serving.delete(cpu);
       this.#look();

@@ -31,6 +31,8 @@ export const TIMER_LIST = struct('timer_list', {
   function: word,
   /** The CPU of its base. Changed under the locks of both bases by Atomics; read without, and read again under the lock. */
   base: word,
+  /** 1: it does not wake an idle CPU. Constant while the timer is pending. */
+  deferrable: word,
   /** The argument of the function. */
   data: double,
 });
@@ -50,6 +52,8 @@ export const TIMER_BASE = struct('tvec_base', {
    * reads it without.
    */
   next: word,
+  /** The same for the first timer that an idle CPU wakes for. */
+  next_wakeup: word,
 });
 
 /** What interrupts need of a CPU. */

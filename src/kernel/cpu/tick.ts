@@ -27,11 +27,20 @@ export function handleTick(k: Cpu): void {
 
 /** Whether a CPU has a timer to run at this jiffy. Any thread; the answer may be old when it arrives. */
 export function timersAreDue(k: Cpu, cpu: number, now: number): boolean {
-  const next = nextTimer(k, cpu);
-  return next !== 0 && !time_after(next, now);
+  return isDue(nextTimer(k, cpu), now);
+}
+
+/** Whether the jiffy of a timer, 0 for none, has come. */
+export function isDue(timer: number, now: number): boolean {
+  return timer !== 0 && !time_after(timer, now);
 }
 
 /** The jiffy of a CPU's first timer, 0 when it has none. Any thread; the answer may be old when it arrives. */
 export function nextTimer(k: Cpu, cpu: number): number {
   return Atomics.load(k.i32, timerBase(k, cpu) + TIMER_BASE.at.next);
+}
+
+/** {@link nextTimer} of those that an idle CPU wakes for. */
+export function nextWakeup(k: Cpu, cpu: number): number {
+  return Atomics.load(k.i32, timerBase(k, cpu) + TIMER_BASE.at.next_wakeup);
 }

@@ -4,8 +4,9 @@ import { CPU_IRQ, TIMER_BASE, TIMER_LIST } from '../core/interrupt-data.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { jiffies } from './jiffies.js';
 
-const { next: NEXT, prev: PREV, expires: EXPIRES, slot: SLOT } = TIMER_LIST.at;
-const { first: LIST, timer_jiffies: JIFFIES, next: BASE_NEXT, running_timer: RUNNING } = TIMER_BASE.at;
+const { next: NEXT, prev: PREV, expires: EXPIRES, slot: SLOT, deferrable: DEFERRABLE } = TIMER_LIST.at;
+const { first: LIST, timer_jiffies: JIFFIES, running_timer: RUNNING } = TIMER_BASE.at;
+const { next: FIRST_JIFFY, next_wakeup: FIRST_WAKEUP } = TIMER_BASE.at;
 const TIMERS = CPU_AREA.at.irq + CPU_IRQ.at.timers;
 
 /** Word index of a CPU's timers. */
@@ -22,7 +23,7 @@ export function isPending(k: Cpu, timer: number): boolean {
  * Adds a timer that is not pending to a base, behind those of the same jiffy. The kernel has a wheel of lists for this;
  * a timer that runs later than all others, the usual case, costs the same here. Under the lock of the base.
  *
- * @returns whether it is the first one now
+ * @returns whether it is now the first one that an idle CPU wakes for
  */
 export function insertTimer(k: Cpu, base: number, timer: number, expires: number): boolean {
   const { i32 } = k;
@@ -40,9 +41,7 @@ export function insertTimer(k: Cpu, base: number, timer: number, expires: number
   i32[timer + PREV] = before;
   i32[before + NEXT] = timer;
   i32[after + PREV] = timer;
-  if (before !== list) return false;
-  publishNext(k, base);
-  return true;
+  return publishFirst(k, base) === timer;
 }
 
 /** Takes a pending timer out of its base. Under the base's lock. */
@@ -54,11 +53,25 @@ export function detachTimer(k: Cpu, base: number, timer: number): void {
   i32[after + PREV] = before;
   i32[timer + NEXT] = 0;
   i32[timer + PREV] = 0;
-  if (before === base + LIST) publishNext(k, base);
+  publishFirst(k, base);
 }
 
-/** Tells the clock when the first timer of the base runs. */
-function publishNext(k: Cpu, base: number): void {
-  const first = k.i32[base + LIST + NEXT];
-  Atomics.store(k.i32, base + BASE_NEXT, first === base + LIST ? 0 : k.i32[first + SLOT] || 1);
+/**
+ * Tells the clock when the first timer of the base runs, and the first one that an idle CPU wakes for.
+ *
+ * @returns the latter; the list when there is none
+ */
+function publishFirst(k: Cpu, base: number): number {
+  const list = base + LIST;
+  const first = k.i32[list + NEXT];
+  let wakes = first;
+  while (wakes !== list && k.i32[wakes + DEFERRABLE] !== 0) wakes = k.i32[wakes + NEXT];
+  publish(k, base + FIRST_JIFFY, first === list ? 0 : k.i32[first + SLOT] || 1);
+  publish(k, base + FIRST_WAKEUP, wakes === list ? 0 : k.i32[wakes + SLOT] || 1);
+  return wakes;
+}
+
+/** Most timers come behind others, and change nothing. */
+function publish(k: Cpu, word: number, jiffy: number): void {
+  if (k.i32[word] !== jiffy) Atomics.store(k.i32, word, jiffy);
 }

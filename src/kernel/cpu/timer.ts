@@ -17,6 +17,7 @@ import { waitWhileWord } from './wait-for-word.js';
  */
 
 const { expires: EXPIRES, next: NEXT, function: FUNCTION, base: BASE, data: DATA } = TIMER_LIST.at;
+const { deferrable: DEFERRABLE } = TIMER_LIST.at;
 const { running_timer: RUNNING } = TIMER_BASE.at;
 
 /** Makes a timer that is not pending. Its function and expiry come later: {@link setup_timer}, {@link mod_timer}. */
@@ -36,6 +37,15 @@ export function setup_timer(k: Cpu, timer: number, func: number, data = 0): void
   init_timer(k, timer);
   k.i32[timer + FUNCTION] = func;
   k.f64[(timer + DATA) >>> 1] = data;
+}
+
+/**
+ * {@link setup_timer} of a timer that can wait: on a CPU that is busy it runs in its jiffy, but it does not wake an idle
+ * one, and runs when that wakes for something else. Linux has such timers from 2.6.22 on.
+ */
+export function setup_deferrable_timer(k: Cpu, timer: number, func: number, data = 0): void {
+  setup_timer(k, timer, func, data);
+  k.i32[timer + DEFERRABLE] = 1;
 }
 
 /** Whether a timer waits to run. Without its lock, so the answer may be old when it arrives. Any context. */
@@ -76,9 +86,9 @@ function setTimer(k: Cpu, timer: number, expires: number, cpu: number): number {
   const stays = Atomics.load(i32, timerBase(k, from) + RUNNING) === timer;
   const to = stays ? from : cpu;
   Atomics.store(i32, timer + BASE, to);
-  const isFirst = insertTimer(k, timerBase(k, to), timer, expires);
+  const isNextWakeup = insertTimer(k, timerBase(k, to), timer, expires);
   unlockBases(k, from, cpu);
-  if (isFirst) wakeClock(k);
+  if (isNextWakeup) wakeClock(k);
   local_irq_restore(k, flags);
   return wasPending ? 1 : 0;
 }

@@ -109,6 +109,10 @@ export abstract class IrqFace extends LockFace {
     timer.setup_timer(this, address, func, data);
   }
 
+  setup_deferrable_timer(address: number, func: number, data = 0): void {
+    timer.setup_deferrable_timer(this, address, func, data);
+  }
+
   timer_pending(address: number): boolean {
     return timer.timer_pending(this, address);
   }

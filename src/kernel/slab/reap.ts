@@ -6,7 +6,7 @@ import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { SYM_CACHE_REAP } from '../core/symbols.js';
 import { HZ, jiffies } from '../cpu/jiffies.js';
-import { add_timer_on, del_timer, mod_timer, setup_timer } from '../cpu/timer.js';
+import { add_timer_on, del_timer, mod_timer, setup_deferrable_timer } from '../cpu/timer.js';
 import { spin_lock, spin_trylock, spin_unlock } from '../sync/spinlock.js';
 import { firstCache, nextCache } from './cache-chain.js';
 import { drain_array, drain_freelist, drainAlienOf } from './drain.js';
@@ -17,7 +17,7 @@ import { SLAB_NO_REAP } from './slab-flags.js';
 /**
  * The reaper: every CPU looks at all caches every two seconds, and gives back what was not used meanwhile (facts file, section
  * 3.5). In Linux a task of each CPU does it; here a timer, so that no CPU needs a thread more: destructors that it
- * calls must not sleep.
+ * calls must not sleep. A CPU that is idle is not woken for it.
  */
 
 /** Seconds between two rounds of a CPU. */
@@ -30,7 +30,7 @@ const REAP_NODE = CPU_AREA.at.reap_node;
 export function startReaper(k: Cpu, cpu: number): void {
   if (k.i32[KERNEL.cache_cache] === 0) return;
   const timer = k.i32[KERNEL.cpu_area + cpu] + TIMER;
-  setup_timer(k, timer, SYM_CACHE_REAP);
+  setup_deferrable_timer(k, timer, SYM_CACHE_REAP);
   // CPUs come one after another, not all at once.
   k.i32[timer + TIMER_LIST.at.expires] = (jiffies(k) + REAP_SECONDS * HZ(k) + 3 * cpu) | 0;
   add_timer_on(k, timer, cpu);
