@@ -2,7 +2,7 @@ import { CPU_AREA } from '../../../kernel/core/cpu-area.js';
 import { KERNEL } from '../../../kernel/core/kernel-data.js';
 import { claimCpu, takeClaimedCpu, unclaimCpu } from '../../../kernel/cpu/ownership.js';
 import { TIMER_SOFTIRQ } from '../../../kernel/cpu/softirq.js';
-import { nextTimer } from '../../../kernel/cpu/tick.js';
+import { nextTimer, nextWakeup } from '../../../kernel/cpu/tick.js';
 import { TIMER_LIST } from '../../../kernel/core/interrupt-data.js';
 import { takeCpuDown } from '../../../kernel/hotplug.js';
 import type { Kernel } from '../../../kernel/kernel.js';
@@ -134,7 +134,10 @@ const moved = kernelPart(
     final: (k) => {
       expectValue('whether the timer is pending', k.timer_pending(T) ? 1 : 0, 1);
       expectValue('what del_timer says', k.del_timer(T), 1);
-      for (let cpu = 0; cpu < 3; cpu++) expectValue(`the next timer of CPU ${cpu}`, nextTimer(k, cpu), 0);
+      for (let cpu = 0; cpu < 3; cpu++) {
+        expectValue(`the next timer of CPU ${cpu}`, nextTimer(k, cpu), 0);
+        expectValue(`the next timer that wakes CPU ${cpu}`, nextWakeup(k, cpu), 0);
+      }
     },
   }),
   {
