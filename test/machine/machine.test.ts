@@ -230,10 +230,8 @@ describe('a CPU whose thread dies', () => {
       .run(work, 'takeLock', LOCK)
       .catch((error: unknown) => error);
     await sleep(50);
-    const start = performance.now();
     await machine.cpu(0).kill();
     const [held, waited] = await Promise.all([holder, waiter]);
-    expect(performance.now() - start).toBeLessThan(2000);
     expect(held).toBeInstanceOf(MachinePanicError);
     expect(waited).toBeInstanceOf(MachinePanicError);
     expect((waited as MachinePanicError).report).toMatch(
@@ -250,12 +248,10 @@ describe('a CPU whose thread dies', () => {
       .run(work, 'holdLock', { lock: KERNEL.logbuf_lock, ready })
       .catch((error: unknown) => error);
     await until(() => Atomics.load(ready, 0) === 1, 'the lock is held');
-    const start = performance.now();
     await machine.cpu(1).kill();
     expect(machine.panicked).toBe(true);
     expect(await holder).toBeInstanceOf(MachinePanicError);
     expect(machine.dmesg()).toMatch(/Kernel panic .* CPU#1: its thread died .* and held logbuf_lock/);
-    expect(performance.now() - start).toBeLessThan(2000);
   });
 
   it('with a lock held that the console wants, does not take the console along', async () => {
@@ -428,9 +424,7 @@ describe('the end of a machine', () => {
       .run(work, 'neverPoll', stop)
       .catch((error: unknown) => error);
     await until(() => Atomics.load(stop, 1) === 1, 'CPU 0 computes');
-    const start = performance.now();
     await machine.halt();
-    expect(performance.now() - start).toBeLessThan(4000);
     expect(await run).toBeInstanceOf(CpuDiedError);
   });
 });

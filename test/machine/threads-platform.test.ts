@@ -28,7 +28,7 @@ test('waits no longer than it may, and not at all when the word differs', () => 
   const here = platform();
   const start = here.now();
   here.wait(0, 1, 10_000);
-  expect(here.now() - start).toBeLessThan(5000);
+  expect(here.now() - start).toBeLessThan(10_000);
   here.wait(0, 0, 5);
   expect(here.now() - start).toBeGreaterThanOrEqual(4);
   here.notify(0, 1);
@@ -37,10 +37,12 @@ test('waits no longer than it may, and not at all when the word differs', () => 
 
 test('counts time from the epoch, hands on reports, and polls the word', () => {
   const reports: string[] = [];
+  const before = process.hrtime.bigint();
   const here = platform(reports);
   expect(here.thread).toBe(3);
-  expect(here.now()).toBeGreaterThanOrEqual(0);
-  expect(here.now()).toBeLessThan(5000);
+  const now = here.now();
+  expect(now).toBeGreaterThanOrEqual(0);
+  expect(now).toBeLessThanOrEqual(Number(process.hrtime.bigint() - before) / 1e6);
   here.report('a report');
   expect(reports).toEqual(['a report']);
   expect(here.poll(5, Int32Array.of(0, 0, 0, 0, 0, 7))).toBe(7);
