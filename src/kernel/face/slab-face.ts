@@ -2,6 +2,7 @@ import type { gfp_t } from '../mm/gfp.js';
 import * as alloc from '../slab/alloc.js';
 import { kmem_cache_create } from '../slab/cache-create.js';
 import { kmem_cache_destroy, kmem_cache_shrink } from '../slab/cache-destroy.js';
+import { checkCache } from '../slab/cache-handle.js';
 import { kmem_cache_name } from '../slab/cache-name.js';
 import { KMEM_CACHE, type kmem_cache_t } from '../slab/kmem-cache.js';
 import * as general from '../slab/kmalloc.js';
@@ -50,10 +51,12 @@ export abstract class SlabFace extends TaskFace {
 
   /** Bytes of an object, as they were asked for. */
   kmem_cache_size(cache: kmem_cache_t): number {
+    checkCache(this, cache, 'kmem_cache_size');
     return this.i32[cache + KMEM_CACHE.at.obj_size];
   }
 
   kmem_cache_name(cache: kmem_cache_t): string {
+    checkCache(this, cache, 'kmem_cache_name');
     return kmem_cache_name(this, cache);
   }
 

@@ -1,12 +1,14 @@
 import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
+import { describeValue } from '../core/describe-value.js';
 import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { DEBUG_FAULTS, DEBUG_SLEEP, KERNEL } from '../core/kernel-data.js';
 import { in_interrupt } from '../core/preempt.js';
 import { might_sleep } from '../cpu/might-sleep.js';
 import { __GFP_WAIT, __GFP_ZERO, type gfp_t } from '../mm/gfp.js';
 import { slab_node } from '../mm/mempolicy.js';
+import { checkCache } from './cache-handle.js';
 import { should_failslab } from './failslab.js';
 import { KMEM_CACHE } from './kmem-cache.js';
 import { takeLocal } from './refill.js';
@@ -39,7 +41,7 @@ export function kmem_cache_alloc(k: Cpu, cache: number, gfp: gfp_t): number {
 export function kmem_cache_alloc_node(k: Cpu, cache: number, gfp: gfp_t, nid: number): number {
   if (nid < 0) return kmem_cache_alloc(k, cache, gfp);
   if (!(Number.isInteger(nid) && nid < k.i32[KERNEL.nr_nodes]))
-    BUG(k, `kmem_cache_alloc_node: there is no node ${nid}`);
+    BUG(k, `kmem_cache_alloc_node: there is no node ${describeValue(nid)}`);
   return allocLong(k, cache, gfp, nid);
 }
 
@@ -52,6 +54,7 @@ export function kmem_cache_zalloc(k: Cpu, cache: number, gfp: gfp_t): number {
  * The long way: everything that the short one leaves alone.
  *
  * @param size bytes that the user asks for: with debugging the others must stay as they are
+ * @throws KernelBug for what is no cache, or no mask
  */
 export function allocLong(
   k: Cpu,
@@ -60,6 +63,8 @@ export function allocLong(
   node: number,
   size = k.i32[cache + KMEM_CACHE.at.obj_size],
 ): number {
+  checkCache(k, cache, 'kmem_cache_alloc');
+  if ((gfp | 0) !== gfp) BUG(k, `mask ${describeValue(gfp)}: must be __GFP_* bits, such as GFP_KERNEL`);
   if ((gfp & WAIT_BIT) !== 0 && (k.debug & SLEEP_BIT) !== 0) might_sleep(k);
   const slot = takeSlot(k, cache, gfp & ~ZERO_BIT, node);
   if (slot === 0) return 0;

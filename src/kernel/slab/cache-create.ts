@@ -1,10 +1,12 @@
 import { PAGE_SIZE } from '../../arch/page.js';
 import { BUG, BUG_ON, panic, WARN } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
+import { describeValue } from '../core/describe-value.js';
 import { DEBUG_FAULTS, DEBUG_SLAB, KERNEL } from '../core/kernel-data.js';
 import { in_interrupt } from '../core/preempt.js';
 import { printk } from '../core/printk.js';
 import { checkSymbol } from '../cpu/module-symbols.js';
+import { virt_addr_valid } from '../mm/address.js';
 import { GFP_DMA, GFP_KERNEL } from '../mm/gfp.js';
 import { mutex_lock, mutex_unlock } from '../sched/mutex.js';
 import { allocSlot } from './alloc.js';
@@ -35,9 +37,11 @@ const AT = KMEM_CACHE.at;
 /**
  * Makes a cache of objects of one size.
  *
- * @param name not that of another cache; a text, or the address of one in kernel memory, of which the pointer is kept
+ * @param name not that of another cache; a text of less than CACHE_NAME_BYTES in UTF-8, or the address of one in kernel memory,
+ *   of which the pointer is kept
  * @param size bytes of an object: a word up to the largest size of kmalloc
- * @param align bytes, 0 for the default: a word, or a cache line with SLAB_HWCACHE_ALIGN
+ * @param align bytes, a power of two; 0 for the default: a word, or a cache line with SLAB_HWCACHE_ALIGN. NULL when it is so
+ *   large that no slab holds an object
  * @param flags SLAB_* bits
  * @param ctor symbol number of `(k, object, cache, SLAB_CTOR_* bits)`, called for each object of a new slab; 0: none
  * @param dtor the same, called for each object of a slab that is freed; only with a constructor; 0: none
@@ -76,16 +80,21 @@ function checkArguments(
   ctor: number,
   dtor: number,
 ): void {
-  const wrong = (problem: string): never => BUG(k, `kmem_cache_create(${String(name)}): ${problem}`);
+  const shown = typeof name === 'string' ? name : describeValue(name);
+  const wrong = (problem: string): never => BUG(k, `kmem_cache_create(${shown}): ${problem}`);
   if (name === '' || name === 0) wrong('a cache needs a name');
-  if (typeof name === 'string' && name.length >= CACHE_NAME_BYTES)
+  if (typeof name !== 'string' && !(Number.isInteger(name) && virt_addr_valid(k, name)))
+    wrong('a name is a text, or the address of one in kernel memory');
+  if (typeof name === 'string' && new TextEncoder().encode(name).length >= CACHE_NAME_BYTES)
     wrong(`a name has less than ${CACHE_NAME_BYTES} bytes`);
+  if (typeof name === 'string' && name.includes('\0')) wrong('a name has no NUL in it');
   if (in_interrupt(k)) wrong('called in an interrupt');
   const least = k.space.bits / 8;
   if (!(Number.isInteger(size) && size >= least && size <= k.i32[KERNEL.kmalloc_max]))
-    wrong(`size ${size}: must be an integer from ${least} to ${k.i32[KERNEL.kmalloc_max]}`);
+    wrong(`size ${describeValue(size)}: must be an integer from ${least} to ${k.i32[KERNEL.kmalloc_max]}`);
   if (!(Number.isInteger(align) && align >= 0 && (align & (align - 1)) === 0))
-    wrong(`align ${align}: must be a power of two`);
+    wrong(`align ${describeValue(align)}: must be a power of two, or 0`);
+  if ((flags | 0) !== flags) wrong(`flags ${describeValue(flags)}: must be SLAB_* bits, or 0`);
   if ((flags & ~CREATE_MASK) !== 0) wrong(`unknown flags 0x${((flags & ~CREATE_MASK) >>> 0).toString(16)}`);
   if (dtor !== 0 && ctor === 0) wrong('a destructor without a constructor');
   if (ctor !== 0) checkSymbol(k, ctor);

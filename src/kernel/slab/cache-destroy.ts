@@ -7,6 +7,7 @@ import { mutex_lock, mutex_unlock } from '../sched/mutex.js';
 import { spin_lock_irqsave, spin_unlock_irqrestore } from '../sync/spinlock.js';
 import { freeAliens } from './array-cache.js';
 import { chainCache, unchainCache } from './cache-chain.js';
+import { checkCache, endHandle } from './cache-handle.js';
 import { drain_cpu_caches, drain_freelist, freeEmptySlabs } from './drain.js';
 import { freeSlot } from './free.js';
 import { kfreeWords } from './internal-memory.js';
@@ -23,7 +24,8 @@ import { wordSlot } from './slot.js';
  * @returns 0 when the cache now has no slab at all, else 1
  */
 export function kmem_cache_shrink(k: Cpu, cache: number): number {
-  BUG_ON(k, cache === 0 || in_interrupt(k), 'kmem_cache_shrink: no cache, or called in an interrupt');
+  checkCache(k, cache, 'kmem_cache_shrink');
+  BUG_ON(k, in_interrupt(k), 'kmem_cache_shrink: called in an interrupt');
   mutex_lock(k, KERNEL.cache_chain_mutex);
   try {
     return shrinkCache(k, cache);
@@ -60,7 +62,8 @@ function hasObjectsOut(k: Cpu, list: number): boolean {
  * @returns 0; 1 when there are objects that did not come back: this is reported, and the cache stays
  */
 export function kmem_cache_destroy(k: Cpu, cache: number): number {
-  BUG_ON(k, cache === 0 || in_interrupt(k), 'kmem_cache_destroy: no cache, or called in an interrupt');
+  checkCache(k, cache, 'kmem_cache_destroy');
+  BUG_ON(k, in_interrupt(k), 'kmem_cache_destroy: called in an interrupt');
   mutex_lock(k, KERNEL.cache_chain_mutex);
   try {
     unchainCache(k, cache);
@@ -82,6 +85,7 @@ export function kmem_cache_destroy(k: Cpu, cache: number): number {
 /** Frees a cache's descriptor, arrays and lists: there are no slabs, and it is not in the chain (__kmem_cache_destroy). */
 export function destroyDescriptor(k: Cpu, cache: number): void {
   const { i32 } = k;
+  endHandle(k, cache);
   for (let cpu = 0; cpu < i32[KERNEL.nr_cpus]; cpu++) kfreeWords(k, i32[ownArrays(k, cache) + cpu]);
   for (let node = 0; node < i32[KERNEL.nr_nodes]; node++) {
     const list = nodeList(k, cache, node);

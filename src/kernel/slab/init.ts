@@ -20,7 +20,7 @@ import { kmallocWords } from './internal-memory.js';
 import { ARRAYS, cacheWords, ENTRY, KMEM_CACHE, KMEM_LIST3, nodeList, setArray } from './kmem-cache.js';
 import { initList3, useList3 } from './list3.js';
 import { initLockClasses } from './lock-classes.js';
-import { SLAB_CACHE_DMA, SLAB_POISON } from './slab-flags.js';
+import { SLAB_CACHE_DMA } from './slab-flags.js';
 import { slotWord } from './slot.js';
 import { enable_cpucache } from './tune.js';
 
@@ -81,8 +81,9 @@ export function kmem_cache_init(k: Cpu, largest: number, zeroSizePointer: boolea
 function makeCacheCache(k: Cpu, boot: BootMemory): void {
   const words = cacheWords(k);
   const cache = take(boot, words);
-  // Descriptors fill whole slots, and hold doubles: there is nothing to put words between them for.
-  const flags = effectiveFlags(k, words * 4, 0) & SLAB_POISON;
+  // Never debugged by flags: descriptors fill whole slots, and hold doubles, so that no words go between them; and poison would
+  // hide that a cache was destroyed, see cache-handle.ts.
+  const flags = 0;
   const geometry = slabGeometry(slabMachine(k), words * 4, 64, flags, true);
   if (geometry === undefined) throw new Error('a cache does not fit into a slab');
   describeCache(k, cache, geometry, words * 4, flags);

@@ -1,5 +1,6 @@
 import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
+import { describeValue } from '../core/describe-value.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { __GFP_ZERO, type gfp_t } from '../mm/gfp.js';
 import { memcpy } from '../mm/access.js';
@@ -7,7 +8,7 @@ import { allocLong } from './alloc.js';
 import { checkSlabObject, kfree } from './free.js';
 import { generalCache, ZERO_SIZE_PTR } from './general-caches.js';
 import { KMEM_CACHE } from './kmem-cache.js';
-import { debugResize, isDebugged, requestedSize } from './slab-debug.js';
+import { debugResize, isDebugged, requestedSize, userObject } from './slab-debug.js';
 import { addressSlot, slotCache } from './slot.js';
 
 /**
@@ -31,7 +32,8 @@ export function kmallocLong(k: Cpu, size: number, gfp: gfp_t, node: number): num
 
 /** {@link kmalloc} preferably from a node; -1: this CPU's. */
 export function kmalloc_node(k: Cpu, size: number, gfp: gfp_t, nid: number): number {
-  if (nid >= k.i32[KERNEL.nr_nodes]) BUG(k, `kmalloc_node: there is no node ${nid}`);
+  if (!(Number.isInteger(nid) && nid < k.i32[KERNEL.nr_nodes]))
+    BUG(k, `kmalloc_node: there is no node ${describeValue(nid)}`);
   return nid < 0 ? kmalloc(k, size, gfp) : kmallocLong(k, size, gfp, nid);
 }
 
@@ -40,17 +42,24 @@ export function kzalloc(k: Cpu, size: number, gfp: gfp_t): number {
   return kmallocLong(k, size, gfp | __GFP_ZERO, -1);
 }
 
-/** An array of `n` elements, cleared; NULL when its size cannot be a size at all. */
+/** An array of `n` elements, cleared; NULL when together they are more than there can be. */
 export function kcalloc(k: Cpu, n: number, size: number, gfp: gfp_t): number {
+  if (!(Number.isInteger(n) && n >= 0))
+    BUG(k, `kcalloc of ${describeValue(n)} elements: must be an integer, 0 or more`);
+  checkSize(k, size);
   return kzalloc(k, n * size, gfp);
 }
 
 /** Sizes that no cache serves. */
 function kmallocOdd(k: Cpu, size: number, gfp: gfp_t): number {
-  if (!(Number.isInteger(size) && size >= 0))
-    BUG(k, `kmalloc of ${size} bytes: must be an integer, 0 or more`);
+  checkSize(k, size);
   if (size > 0) return 0;
   return k.i32[KERNEL.kmalloc_zero_size] === 0 ? kmalloc(k, 1, gfp) : ZERO_SIZE_PTR;
+}
+
+function checkSize(k: Cpu, size: number): void {
+  if (!(Number.isInteger(size) && size >= 0))
+    BUG(k, `kmalloc of ${describeValue(size)} bytes: must be an integer, 0 or more`);
 }
 
 /**
@@ -61,14 +70,14 @@ function kmallocOdd(k: Cpu, size: number, gfp: gfp_t): number {
  * @returns the object, which may have moved; NULL when there is no memory: then the old one is as it was
  */
 export function krealloc(k: Cpu, p: number, size: number, gfp: gfp_t): number {
+  checkSize(k, size);
   const isNone = p === 0 || (p === ZERO_SIZE_PTR && k.i32[KERNEL.kmalloc_zero_size] !== 0);
   if (size === 0 && p !== 0) {
     kfree(k, p);
     return k.i32[KERNEL.kmalloc_zero_size] === 0 ? 0 : ZERO_SIZE_PTR;
   }
   if (isNone) return kmalloc(k, size, gfp);
-  checkSlabObject(k, p);
-  const cache = slotCache(k, addressSlot(k, p));
+  const cache = cacheOf(k, p);
   const isLookedAt = isDebugged(k, cache);
   const before = isLookedAt ? requestedSize(k, cache, p) : k.i32[cache + OBJ_SIZE];
   if (size <= k.i32[cache + OBJ_SIZE]) {
@@ -83,6 +92,18 @@ export function krealloc(k: Cpu, p: number, size: number, gfp: gfp_t): number {
 }
 
 /**
+ * The cache of the object that begins at an address.
+ *
+ * @throws KernelBug when none does
+ */
+function cacheOf(k: Cpu, p: number): number {
+  checkSlabObject(k, p);
+  const cache = slotCache(k, addressSlot(k, p));
+  userObject(k, cache, p);
+  return cache;
+}
+
+/**
  * Bytes that the object at an address can hold. Any context.
  *
  * @throws KernelBug when it is no object; in the later profile also for NULL, which before had 0 bytes
@@ -90,8 +111,7 @@ export function krealloc(k: Cpu, p: number, size: number, gfp: gfp_t): number {
 export function ksize(k: Cpu, p: number): number {
   const zeroSize = k.i32[KERNEL.kmalloc_zero_size] !== 0;
   if ((zeroSize && p === ZERO_SIZE_PTR) || (!zeroSize && p === 0)) return 0;
-  checkSlabObject(k, p);
-  const cache = slotCache(k, addressSlot(k, p));
+  const cache = cacheOf(k, p);
   const size = k.i32[cache + OBJ_SIZE];
   // Who asks may use all of them.
   if (isDebugged(k, cache)) debugResize(k, cache, p, size, 0);

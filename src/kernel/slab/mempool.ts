@@ -1,5 +1,6 @@
 import { BUG, BUG_ON } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
+import { describeValue } from '../core/describe-value.js';
 import { DEBUG_SLEEP, KERNEL } from '../core/kernel-data.js';
 import { TASK_UNINTERRUPTIBLE } from '../core/task-struct.js';
 import { HZ } from '../cpu/jiffies.js';
@@ -94,7 +95,9 @@ export function mempool_create_node(
 ): number {
   if ((k.debug & DEBUG_SLEEP) !== 0) might_sleep(k);
   if (!(Number.isInteger(min_nr) && min_nr >= 0))
-    BUG(k, `mempool_create: min_nr ${min_nr}: must be 0 or more`);
+    BUG(k, `mempool_create: min_nr ${describeValue(min_nr)}: must be an integer, 0 or more`);
+  if (typeof pool_data !== 'number')
+    BUG(k, `mempool_create: pool_data ${describeValue(pool_data)}: must be a number`);
   checkSymbol(k, alloc_fn);
   checkSymbol(k, free_fn);
   const pool = kmallocPart(k, MEMPOOL.words, GFP_KERNEL, nid);
@@ -232,10 +235,12 @@ function allocInLine(k: Cpu, pool: number, mask: gfp_t, wait: number): number {
  * Any context that the pool's free function may be called in.
  *
  * @param element 0 (NULL) is ignored
+ * @throws KernelBug for what is no number, and what is no pool
  */
 export function mempool_free(k: Cpu, element: number, pool: number): void {
   if (element === 0) return;
   checkPool(k, pool, 'mempool_free');
+  if (!Number.isFinite(element)) BUG(k, `mempool_free: ${describeValue(element)} is no element`);
   if (!keep(k, pool, element)) freeElement(k, pool, element);
 }
 
@@ -250,7 +255,7 @@ export function mempool_free(k: Cpu, element: number, pool: number): void {
 export function mempool_resize(k: Cpu, pool: number, new_min_nr: number, gfp: gfp_t): number {
   checkPool(k, pool, 'mempool_resize');
   if (!(Number.isInteger(new_min_nr) && new_min_nr > 0))
-    BUG(k, `mempool_resize: new_min_nr ${new_min_nr}: must be 1 or more`);
+    BUG(k, `mempool_resize: new_min_nr ${describeValue(new_min_nr)}: must be an integer, 1 or more`);
   if ((gfp & __GFP_WAIT) !== 0 && (k.debug & DEBUG_SLEEP) !== 0) might_sleep(k);
   if (shrink(k, pool, new_min_nr)) return 0;
   const elements = kmallocPart(k, reserveWords(k, new_min_nr), gfp, -1);
@@ -355,5 +360,5 @@ function freeElement(k: Cpu, pool: number, element: number): void {
 /** @throws KernelBug when a number is none of a pool, or of one that has been destroyed */
 function checkPool(k: Cpu, pool: number, what: string): void {
   const isPool = Number.isInteger(pool) && pool > 0 && k.i32[pool + MAGIC] === MEMPOOL_MAGIC;
-  if (!isPool) BUG(k, `${what}: ${pool} is no memory pool`);
+  if (!isPool) BUG(k, `${what}: ${describeValue(pool)} is no memory pool`);
 }

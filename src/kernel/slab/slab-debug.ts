@@ -185,7 +185,7 @@ function goesOut(k: Cpu, object: SlabObject, state: number): void {
 // Free
 
 /**
- * An object comes back from a user (cache_free_debugcheck).
+ * An object comes back from a user (cache_free_debugcheck), of a debugged cache, or to another cache than its own.
  *
  * @param cache the cache that the user names
  * @param address in a page of a slab
@@ -220,8 +220,13 @@ export function debugFreedInternal(k: Cpu, cache: number, slot: number): void {
   storeNoUser(k, object);
 }
 
-/** The object that begins at an address, which must be one of the cache. */
-function userObject(k: Cpu, cache: number, address: number): SlabObject {
+/**
+ * The object that begins at an address, which must be one of the cache. Also of caches that are not debugged.
+ *
+ * @param address in a page of a slab
+ * @throws KernelBug when it is none
+ */
+export function userObject(k: Cpu, cache: number, address: number): SlabObject {
   const page = pageOf(k.i32, virt_to_page(k, address)) + PAGE.at.lru;
   const own = k.i32[page];
   const slab = k.i32[page + 1];

@@ -213,12 +213,24 @@ describe('misuse is a BUG', () => {
 
   test.each<[string, (pool: number) => unknown]>([
     ['mempool_destroy: the reserve has 1 of 2 elements', (pool) => k.mempool_destroy(pool)],
-    ['mempool_resize: new_min_nr 0: must be 1 or more', (pool) => k.mempool_resize(pool, 0, GFP_KERNEL)],
-    ['mempool_resize: new_min_nr -1: must be 1 or more', (pool) => k.mempool_resize(pool, -1, GFP_KERNEL)],
-    ['mempool_create: min_nr -1: must be 0 or more', () => m.create(-1)],
+    [
+      'mempool_resize: new_min_nr 0: must be an integer, 1 or more',
+      (pool) => k.mempool_resize(pool, 0, GFP_KERNEL),
+    ],
+    [
+      'mempool_resize: new_min_nr -1: must be an integer, 1 or more',
+      (pool) => k.mempool_resize(pool, -1, GFP_KERNEL),
+    ],
+    ['mempool_create: min_nr -1: must be an integer, 0 or more', () => m.create(-1)],
     ['mempool_alloc: 0 is no memory pool', () => k.mempool_alloc(0, GFP_KERNEL)],
     ['mempool_free: 12 is no memory pool', () => k.mempool_free(1, 12)],
     ['no function has symbol 99', () => k.mempool_create(1, 99, m.free, 0)],
+    ['mempool_free: NaN is no element', (pool) => k.mempool_free(NaN, pool)],
+    ['mempool_free: "1" is no element', (pool) => k.mempool_free('1' as unknown as number, pool)],
+    [
+      'mempool_create: pool_data undefined: must be a number',
+      () => k.mempool_create(1, m.alloc, m.free, undefined as unknown as number),
+    ],
   ])('%s', (message, action) => {
     const pool = m.create(2);
     m.works = false;
