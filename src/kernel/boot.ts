@@ -92,7 +92,7 @@ export function startPageAllocator(image: MemoryImage, platform: Platform): Kern
   build_all_zonelists(k);
   setupDebug(k);
   init_interrupts(k, hardware.hz, hardware.debug.softLockupLimitMs);
-  k.i32[KERNEL.slab_boot] = bootWords(k, 0, slabBootWords(hardware.cpuNodes.length, hardware.nodes));
+  k.i32[KERNEL.slab_boot] = bootWords(k, 0, slabBootWords(k));
   for (const hook of hardware.bootHooks) platform.load(hook.module, hook.name)(k, 0);
   mem_init(k, hardware);
   init_per_zone_pages_min(k);

@@ -2,7 +2,7 @@ import { PAGE_WORDS, WORDS_PER_SECTION } from '../../arch/page.js';
 import { KERNEL, SYSTEM_RUNNING } from '../core/kernel-data.js';
 import { IMAGE_SECTIONS } from '../core/limits.js';
 import { PAGE } from '../mm/page.js';
-import { ARRAYS, CACHE_NAME_BYTES, KMEM_CACHE } from '../slab/kmem-cache.js';
+import { ARRAYS, CACHE_NAME_BYTES, descriptorWords, KMEM_CACHE } from '../slab/kmem-cache.js';
 import { RESERVED } from './audit-place.js';
 import type { AuditRun, AuditZone } from './audit-run.js';
 import type { ObjectPlace } from './audit-violation.js';
@@ -92,7 +92,7 @@ export class SlabLook {
 
   /** Words of a cache's descriptor. */
   cacheWords(): number {
-    return ARRAYS + 2 * this.run.cpus + 1 + this.nodes;
+    return descriptorWords(this.run.cpus, this.nodes, this.run.k.debug);
   }
 
   /** Word index of a cache's pointer to the lists of a node. */

@@ -7,6 +7,8 @@ import { cacheName } from '../slab/cache-name.js';
 import {
   ARRAY_CACHE,
   ARRAYS,
+  CACHE_STATISTICS,
+  cacheStatistics,
   cacheWords,
   ENTRY,
   KMEM_CACHE,
@@ -60,11 +62,14 @@ function partOfCache(k: Cpu, cache: number, index: number): string | undefined {
   return undefined;
 }
 
-/** The tables behind a cache. */
+/** What is behind a cache. */
 function tableName(k: Cpu, cache: number, index: number): string {
   if (index < nodeListsOf(k, cache)) return `shortcut[${index - cache - ARRAYS}]`;
   if (index < ownArrays(k, cache)) return `nodelists[${index - nodeListsOf(k, cache)}]`;
-  return `array[${index - ownArrays(k, cache)}]`;
+  const counted = index - cacheStatistics(k, cache);
+  return counted < 0
+    ? `array[${index - ownArrays(k, cache)}]`
+    : `statistics${CACHE_STATISTICS.nameAt(counted)}`;
 }
 
 function partOfList(k: Cpu, list: number, index: number): string | undefined {

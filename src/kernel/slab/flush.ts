@@ -3,10 +3,20 @@ import { list_add, list_add_tail, list_del } from '../core/list.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
 import { dropFirst, transferObjects } from './array-cache.js';
 import { slab_destroy } from './grow.js';
-import { ARRAY_CACHE, ENTRY, KMEM_CACHE, KMEM_LIST3, nodeList, SLAB, slab_bufctl } from './kmem-cache.js';
+import {
+  ARRAY_CACHE,
+  CACHE_STATISTICS,
+  ENTRY,
+  KMEM_CACHE,
+  KMEM_LIST3,
+  nodeList,
+  SLAB,
+  slab_bufctl,
+} from './kmem-cache.js';
 import { SLAB_DESTROY_BY_RCU } from './slab-flags.js';
 import { isDebugged, slab_put_debugcheck } from './slab-debug.js';
 import { slotSlab } from './slot.js';
+import { countBack, countEvent, countFreeable } from './statistics.js';
 
 /** Objects go back to the slabs (facts file, section 3.5). Interrupts are off in all of it. */
 
@@ -40,6 +50,7 @@ export function cache_flusharray(k: Cpu, cache: number, array: number): void {
   } else free_block(k, cache, array + ENTRY, batch, list);
   // Before the lock is free: a thread that dies with it is noticed, one that dies without must not leave objects in two places.
   dropFirst(k, array, batch);
+  countFreeable(k, cache, list);
   spin_unlock(k, list + LOCK);
 }
 
@@ -57,6 +68,7 @@ export function free_block(k: Cpu, cache: number, entry: number, count: number, 
 function freeIntoSlab(k: Cpu, cache: number, slot: number, list: number): void {
   const { i32 } = k;
   const slab = putIntoSlab(k, cache, slot);
+  countBack(k, cache);
   i32[list + FREE_OBJECTS]++;
   list_del(i32, slab);
   if (i32[slab + SLAB.at.inuse] > 0) list_add_tail(i32, slab, list + PARTIAL);
@@ -89,6 +101,7 @@ function putIntoSlab(k: Cpu, cache: number, slot: number): number {
 /** Frees an object of another node: collected with others for it, or at once (cache_free_alien). */
 export function freeToOtherNode(k: Cpu, cache: number, slot: number, node: number): void {
   const { i32 } = k;
+  countEvent(k, cache, CACHE_STATISTICS.at.remotefrees);
   const aliens = i32[nodeList(k, cache, k.node) + ALIEN];
   if (aliens === 0) {
     freeOneToNode(k, cache, slot, node);
@@ -96,7 +109,10 @@ export function freeToOtherNode(k: Cpu, cache: number, slot: number, node: numbe
   }
   const alien = i32[aliens + node];
   spin_lock(k, alien + ARRAY_LOCK);
-  if (i32[alien + AVAIL] === i32[alien + LIMIT]) drainAlien(k, cache, alien, node);
+  if (i32[alien + AVAIL] === i32[alien + LIMIT]) {
+    countEvent(k, cache, CACHE_STATISTICS.at.alienoverflow);
+    drainAlien(k, cache, alien, node);
+  }
   i32[alien + ENTRY + i32[alien + AVAIL]] = slot;
   i32[alien + AVAIL]++;
   spin_unlock(k, alien + ARRAY_LOCK);

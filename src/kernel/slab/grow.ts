@@ -15,11 +15,20 @@ import {
 import { allocSlot } from './alloc.js';
 import { isPoisoned } from './debug-poison.js';
 import { freeSlot } from './free.js';
-import { BUFCTL_END, KMEM_CACHE, KMEM_LIST3, nodeList, SLAB, slab_bufctl } from './kmem-cache.js';
+import {
+  BUFCTL_END,
+  CACHE_STATISTICS,
+  KMEM_CACHE,
+  KMEM_LIST3,
+  nodeList,
+  SLAB,
+  slab_bufctl,
+} from './kmem-cache.js';
 import { CFLGS_OFF_SLAB, SLAB_CTOR_ATOMIC, SLAB_CTOR_CONSTRUCTOR } from './slab-flags.js';
 import { debugConstruct, isDebugged, slab_destroy_debugcheck } from './slab-debug.js';
 import { kmem_freepages, kmem_getpages, slab_map_pages } from './slab-pages.js';
 import { frameSlot, slotAddress, slotFrame, slotWord, wordSlot } from './slot.js';
+import { countEvent } from './statistics.js';
 
 /** Slabs that come into a cache, and go (facts file, section 3.5). */
 
@@ -66,6 +75,7 @@ export function cache_grow(k: Cpu, cache: number, gfp: gfp_t, node: number, fram
   spin_lock(k, list + LOCK);
   list_add_tail(i32, slab, list + FREE);
   i32[list + FREE_OBJECTS] += i32[cache + NUM];
+  countEvent(k, cache, CACHE_STATISTICS.at.grown);
   spin_unlock(k, list + LOCK);
   return true;
 }

@@ -17,7 +17,7 @@ import { nameCache } from './cache-name.js';
 import { GENERAL_SIZES, sizeClass } from './general-caches.js';
 import { slabGeometry } from './geometry.js';
 import { kmallocWords } from './internal-memory.js';
-import { ARRAYS, cacheWords, ENTRY, KMEM_CACHE, KMEM_LIST3, nodeList, setArray } from './kmem-cache.js';
+import { cacheWords, ENTRY, KMEM_CACHE, KMEM_LIST3, nodeList, setArray } from './kmem-cache.js';
 import { initList3, useList3 } from './list3.js';
 import { initLockClasses } from './lock-classes.js';
 import { SLAB_CACHE_DMA } from './slab-flags.js';
@@ -40,10 +40,9 @@ const BOOT_ARRAY_WORDS = ENTRY + BOOT_ENTRIES;
 const BOOT_CACHES = 3;
 
 /** Words of boot memory that {@link kmem_cache_init} needs, in `slab_boot`. */
-export function slabBootWords(cpus: number, nodes: number): number {
-  return (
-    BOOT_CACHES * (BOOT_ARRAY_WORDS + 1 + nodes * (KMEM_LIST3.words + 1)) + ARRAYS + 2 * cpus + 1 + nodes
-  );
+export function slabBootWords(k: Cpu): number {
+  const lists = k.i32[KERNEL.nr_nodes] * (KMEM_LIST3.words + 1);
+  return BOOT_CACHES * (BOOT_ARRAY_WORDS + 1 + lists) + cacheWords(k);
 }
 
 /** Boot memory that is given out piece by piece. */

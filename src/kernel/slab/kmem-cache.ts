@@ -2,7 +2,7 @@ import { bytes, double, lineStart, struct, word } from '../../image/struct.js';
 import type { Cpu } from '../core/cpu.js';
 import { CPU_AREA } from '../core/cpu-area.js';
 import { MAX_GENERAL_CACHES } from '../core/limits.js';
-import { KERNEL } from '../core/kernel-data.js';
+import { DEBUG_SLAB, KERNEL } from '../core/kernel-data.js';
 import { LIST_HEAD } from '../core/list.js';
 import { SPINLOCK } from '../sync/spinlock.js';
 
@@ -96,9 +96,52 @@ export function setArray(k: Cpu, cache: number, cpu: number, array: number): voi
   }
 }
 
+/**
+ * What a cache counts on a machine with debug.slab, behind its tables: the columns of /proc/slabinfo, and what the high mark
+ * comes from. Each word is an atomic_t of its own, so that nothing gets lost, whichever CPU counts in whichever context; it
+ * wraps at 2^32. Objects that the allocator itself asks for are counted like others; what fails, is not. So
+ * `allochit + allocmiss + nodeallocs` objects have been allocated, and `freehit + freemiss + remotefrees` freed.
+ */
+export const CACHE_STATISTICS = struct('cache_statistics', {
+  /** Objects that slabs gave: a batch to the array of a CPU, or one that was wanted from a node. */
+  listallocs: word,
+  /** The most that `active` has been. */
+  maxobjs: word,
+  /** Slabs that were made, and how many of them the reaper freed. More go when a node has too many, and by kmem_cache_shrink. */
+  grown: word,
+  reaped: word,
+  /** Requests for the pages of a slab that got none. Another node may have had some. */
+  error: word,
+  /** The most empty slabs that a node had when a CPU's full array had been flushed. */
+  maxfreeable: word,
+  /** Objects straight from the slabs of a node: another one than the CPU's, or its own, which had nothing at the first try. */
+  nodeallocs: word,
+  /** Objects that were freed on a CPU of another node, and how often the array for them was full. */
+  remotefrees: word,
+  alienoverflow: word,
+  /** Objects that a CPU's array had, and such for which it had to be filled first. */
+  allochit: word,
+  allocmiss: word,
+  /** Objects for which a CPU's array had room, and such for which it had to be flushed first. */
+  freehit: word,
+  freemiss: word,
+  /** Objects that are out of their slabs, those in arrays included. */
+  active: word,
+});
+
+/** Word index of a cache's {@link CACHE_STATISTICS}, on a machine with debug.slab. */
+export function cacheStatistics(k: Cpu, cache: number): number {
+  return ownArrays(k, cache) + k.i32[KERNEL.nr_cpus];
+}
+
 /** Words of a cache's descriptor on this machine. */
 export function cacheWords(k: Cpu): number {
-  return ARRAYS + 2 * k.i32[KERNEL.nr_cpus] + 1 + k.i32[KERNEL.nr_nodes];
+  return descriptorWords(k.i32[KERNEL.nr_cpus], k.i32[KERNEL.nr_nodes], k.debug);
+}
+
+/** {@link cacheWords} of a machine of so many CPUs and nodes, with `DEBUG_*` bits. */
+export function descriptorWords(cpus: number, nodes: number, debug: number): number {
+  return ARRAYS + 2 * cpus + 1 + nodes + ((debug & DEBUG_SLAB) === 0 ? 0 : CACHE_STATISTICS.words);
 }
 
 /**
@@ -163,6 +206,13 @@ export const BUFCTL_END = -1;
 export const BUFCTL_FREE = -2;
 export const BUFCTL_ACTIVE = -3;
 export const BUFCTL_INTERNAL = -4;
+/** As BUFCTL_ACTIVE, and `kmem_cache_destroy` has told that the object is out. */
+export const BUFCTL_LEAKED = -5;
+
+/** Whether a bufctl says that a user has the object. */
+export function isUsers(bufctl: number): boolean {
+  return bufctl === BUFCTL_ACTIVE || bufctl === BUFCTL_LEAKED;
+}
 
 /** Bytes of `struct slab` in C, on 32-bit and on 64-bit machines, and of a kmem_bufctl_t: what geometry counts with. */
 export const SLAB_BYTES_32 = 28;

@@ -10,9 +10,10 @@ import { add_timer_on, del_timer, mod_timer, setup_deferrable_timer } from '../c
 import { spin_lock, spin_trylock, spin_unlock } from '../sync/spinlock.js';
 import { firstCache, nextCache } from './cache-chain.js';
 import { drain_array, drain_freelist, drainAlienOf } from './drain.js';
-import { KMEM_CACHE, KMEM_LIST3, nodeList } from './kmem-cache.js';
+import { CACHE_STATISTICS, KMEM_CACHE, KMEM_LIST3, nodeList } from './kmem-cache.js';
 import { LIST_REAP_SECONDS } from './list3.js';
 import { SLAB_NO_REAP } from './slab-flags.js';
+import { countEvent } from './statistics.js';
 
 /**
  * The reaper: every CPU looks at all caches every two seconds, and gives back what was not used meanwhile (facts file, section
@@ -64,7 +65,7 @@ function reapCache(k: Cpu, cache: number): void {
   const due = slabsToReap(k, cache, list);
   if (due < 0) return;
   drain_array(k, cache, list, true);
-  drain_freelist(k, cache, list, due);
+  countEvent(k, cache, CACHE_STATISTICS.at.reaped, drain_freelist(k, cache, list, due));
 }
 
 /** How many empty slabs of a node are to be freed now; -1: it is too early to look at what its CPUs share. */

@@ -8,6 +8,7 @@ import { cache_grow } from './grow.js';
 import {
   ARRAY_CACHE,
   BUFCTL_END,
+  CACHE_STATISTICS,
   ENTRY,
   KMEM_CACHE,
   KMEM_LIST3,
@@ -15,6 +16,7 @@ import {
   SLAB,
   slab_bufctl,
 } from './kmem-cache.js';
+import { countEvent, countTaken } from './statistics.js';
 
 /** An empty array of a CPU is filled from its node (facts file, section 3.5). */
 
@@ -28,6 +30,7 @@ const {
   free_touched: FREE_TOUCHED,
   shared: SHARED,
 } = KMEM_LIST3.at;
+const { allochit: ALLOCHIT, allocmiss: ALLOCMISS } = CACHE_STATISTICS.at;
 
 /** An array that nobody has used since the reaper came by is not filled further than this. */
 const UNTOUCHED_BATCH = 16;
@@ -40,9 +43,11 @@ const UNTOUCHED_BATCH = 16;
  */
 export function takeLocal(k: Cpu, cache: number, gfp: gfp_t): number {
   const { i32 } = k;
+  let isHit = true;
   for (;;) {
     let array = ownArray(k, cache);
     if (i32[array + AVAIL] === 0) {
+      isHit = false;
       fill(k, cache, array);
       if (i32[array + AVAIL] === 0) {
         const grown = cache_grow(k, cache, gfp | GFP_THISNODE, k.node);
@@ -52,6 +57,7 @@ export function takeLocal(k: Cpu, cache: number, gfp: gfp_t): number {
         if (i32[array + AVAIL] === 0) continue;
       }
     }
+    countEvent(k, cache, isHit ? ALLOCHIT : ALLOCMISS);
     i32[array + TOUCHED] = 1;
     const left = i32[array + AVAIL] - 1;
     i32[array + AVAIL] = left;
@@ -93,6 +99,7 @@ function takeFromSlabs(k: Cpu, cache: number, list: number, array: number, batch
     fileSlab(k, list, slab);
   }
   i32[list + FREE_OBJECTS] -= filled - before;
+  countTaken(k, cache, filled - before);
 }
 
 /** The first slab that has free objects: a partly used one if there is one; 0: none. Under list_lock. */

@@ -16,9 +16,10 @@ import { page_to_nid } from '../mm/page.js';
 import { ZONE } from '../mm/zone.js';
 import { ZONELIST } from '../mm/zonelist.js';
 import { cache_grow } from './grow.js';
-import { KMEM_CACHE, KMEM_LIST3, nodeList } from './kmem-cache.js';
+import { CACHE_STATISTICS, KMEM_CACHE, KMEM_LIST3, nodeList } from './kmem-cache.js';
 import { fileSlab, slabWithObjects, takeFromSlab } from './refill.js';
 import { kmem_getpages } from './slab-pages.js';
+import { countEvent, countTaken } from './statistics.js';
 
 /** Objects of a given node, and of any node when this one has no memory (facts file, section 3.5). */
 
@@ -41,6 +42,8 @@ export function takeFromNode(k: Cpu, cache: number, gfp: gfp_t, node: number): n
       slot = takeFromSlab(k, cache, slab) >>> 0;
       i32[list + FREE_OBJECTS]--;
       fileSlab(k, list, slab);
+      countTaken(k, cache, 1);
+      countEvent(k, cache, CACHE_STATISTICS.at.nodeallocs);
     }
     spin_unlock(k, list + LOCK);
     if (slot !== 0) return slot;

@@ -6,8 +6,9 @@ import { PAGE, pageOf, PG_slab, zoneOfFlags } from '../mm/page.js';
 import { __mod_zone_page_state } from '../mm/vmstat.js';
 import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { NR_SLAB_RECLAIMABLE, NR_SLAB_UNRECLAIMABLE } from '../mm/zone.js';
-import { KMEM_CACHE } from './kmem-cache.js';
+import { CACHE_STATISTICS, KMEM_CACHE } from './kmem-cache.js';
 import { SLAB_RECLAIM_ACCOUNT } from './slab-flags.js';
+import { countEvent } from './statistics.js';
 
 /** The pages of slabs. Each says to which cache and slab it belongs, in the words that it would have in a list. */
 
@@ -28,7 +29,10 @@ export function kmem_getpages(k: Cpu, cache: number, gfp: gfp_t, node: number): 
   let mask = gfp | i32[cache + GFPFLAGS];
   if (isReclaimable(k, cache)) mask |= __GFP_RECLAIMABLE;
   const pfn = alloc_pages_node(k, node, mask, order);
-  if (pfn === 0) return 0;
+  if (pfn === 0) {
+    countEvent(k, cache, CACHE_STATISTICS.at.error);
+    return 0;
+  }
   for (let i = 0; i < 1 << order; i++) {
     const page = pageOf(i32, pfn + i);
     i32[page + LRU] = cache;

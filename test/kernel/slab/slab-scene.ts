@@ -41,12 +41,17 @@ export function rowNumbers(line: string): number[] {
   return [...line.slice(17).matchAll(/\d+/g)].map(Number);
 }
 
-/** What /proc/slabinfo says of a cache. */
-export function slabRow(k: Kernel, name: string): SlabRow {
+/** The line of a cache in /proc/slabinfo. */
+export function slabLine(k: Kernel, name: string): string {
   const lines = k.cat('/proc/slabinfo').split('\n').slice(2);
   const line = lines.find((text) => text.startsWith(`${name} `));
   if (line === undefined) throw new Error(`/proc/slabinfo has no ${name}`);
-  const [activeObjects, objects, size, perSlab, pages, ...rest] = rowNumbers(line);
+  return line;
+}
+
+/** What /proc/slabinfo says of a cache. */
+export function slabRow(k: Kernel, name: string): SlabRow {
+  const [activeObjects, objects, size, perSlab, pages, ...rest] = rowNumbers(slabLine(k, name));
   const [limit, batchcount, sharedFactor, activeSlabs, slabs, shared] = rest;
   return {
     ...{ activeObjects, objects, size, perSlab, pages, limit, batchcount, sharedFactor },

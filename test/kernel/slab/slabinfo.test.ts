@@ -32,7 +32,7 @@ describe('the text', () => {
     for (const line of real.trimEnd().split('\n').slice(2)) {
       const numbers = rowNumbers(line);
       const name = line.slice(0, line.indexOf(' '));
-      again += slabinfoRow(name, numbers.slice(0, 5), numbers.slice(5, 8), numbers.slice(8));
+      again += `${slabinfoRow(name, numbers.slice(0, 5), numbers.slice(5, 8), numbers.slice(8))}\n`;
     }
     expect(again).toBe(real);
   });
