@@ -1,5 +1,6 @@
 import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
+import { describeValue } from '../core/describe-value.js';
 import { local_irq_restore, local_irq_save } from '../core/irqflags.js';
 import { KERNEL } from '../core/kernel-data.js';
 import { PAGE, pageOf, page_to_nid, PG_slab } from '../mm/page.js';
@@ -7,6 +8,7 @@ import { virt_addr_valid, virt_to_page } from '../mm/address.js';
 import { cache_flusharray, freeToOtherNode } from './flush.js';
 import { ARRAY_CACHE, CACHE_STATISTICS, ENTRY } from './kmem-cache.js';
 import { ownArray } from './array-cache.js';
+import { checkCache } from './cache-handle.js';
 import { ZERO_SIZE_PTR } from './general-caches.js';
 import { cache_free_debugcheck, debugFreedInternal, isDebugged } from './slab-debug.js';
 import { addressSlot, slotCache, slotFrame } from './slot.js';
@@ -41,10 +43,16 @@ export function kfreeLong(k: Cpu, object: number, slot: number): void {
   freeLong(k, slotCache(k, slot), object, slot);
 }
 
-/** The long way: everything that the short one leaves alone. */
+/**
+ * The long way: everything that the short one leaves alone.
+ *
+ * @throws KernelBug when the cache is none or not that of the object, or no slab lies at the address
+ */
 export function freeLong(k: Cpu, cache: number, object: number, slot: number): void {
+  checkCache(k, cache, 'kmem_cache_free');
   checkSlabObject(k, object);
-  const isLookedAt = isDebugged(k, cache) || isDebugged(k, slotCache(k, slot));
+  const own = slotCache(k, slot);
+  const isLookedAt = own !== cache || isDebugged(k, cache);
   putSlot(k, cache, isLookedAt ? cache_free_debugcheck(k, cache, object) : slot);
 }
 
@@ -52,13 +60,13 @@ export function freeLong(k: Cpu, cache: number, object: number, slot: number): v
 export function checkSlabObject(k: Cpu, object: number): void {
   const isMemory = Number.isInteger(object) && virt_addr_valid(k, object);
   const isSlab = isMemory && (k.i32[pageOf(k.i32, virt_to_page(k, object)) + FLAGS] & SLAB_BIT) !== 0;
-  if (!isSlab) BUG(k, `kfree_debugcheck: bad ptr ${badPointer(k, object)}h.`);
+  if (!isSlab) BUG(k, `kfree_debugcheck: bad ptr ${badPointer(k, object)}`);
 }
 
 function badPointer(k: Cpu, object: number): string {
   return Number.isInteger(object)
-    ? BigInt.asUintN(k.space.bits, BigInt(object)).toString(16)
-    : String(object);
+    ? `${BigInt.asUintN(k.space.bits, BigInt(object)).toString(16)}h.`
+    : describeValue(object);
 }
 
 /** Frees an object that the allocator itself had. Any context. */
