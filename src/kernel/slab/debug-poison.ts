@@ -4,7 +4,7 @@ import type { Cpu } from '../core/cpu.js';
 import { describeUsers } from './debug-users.js';
 import { hasRedZones, isObjectNumber, objectAt, secondRedZone, type SlabObject } from './debug-layout.js';
 import { kmem_cache_name } from './cache-name.js';
-import { BUFCTL_ACTIVE, BUFCTL_INTERNAL, KMEM_CACHE } from './kmem-cache.js';
+import { BUFCTL_INTERNAL, isUsers, KMEM_CACHE } from './kmem-cache.js';
 import { SLAB_POISON } from './slab-flags.js';
 
 /** The patterns of objects (facts file, section 3.6): words around them, bytes in them. */
@@ -122,7 +122,7 @@ function describeNeighbour(k: Cpu, { cache, slab, index }: SlabObject, name: str
   const object = objectAt(k, cache, slab, index + step);
   const size = k.i32[cache + KMEM_CACHE.at.obj_size];
   const state = k.i32[object.bufctl];
-  const isFree = state !== BUFCTL_ACTIVE && state !== BUFCTL_INTERNAL;
+  const isFree = !isUsers(state) && state !== BUFCTL_INTERNAL;
   return (
     `\n${name} obj: start=${formatAddress(k.space, object.address)}, len=${size}` +
     describeUsers(k, object, isFree) +

@@ -39,6 +39,8 @@ import {
   BUFCTL_END,
   BUFCTL_FREE,
   BUFCTL_INTERNAL,
+  BUFCTL_LEAKED,
+  isUsers,
   KMEM_CACHE,
   SLAB,
   slab_bufctl,
@@ -54,7 +56,7 @@ import {
 
 /**
  * What is done with each object of a debugged cache when it is made, allocated, freed and destroyed (facts file, section
- * 3.6). The bufctl of an object that is out tells who has it: BUFCTL_ACTIVE a user, BUFCTL_INTERNAL the allocator itself,
+ * 3.6). The bufctl of an object that is out tells who has it: BUFCTL_ACTIVE and BUFCTL_LEAKED a user, BUFCTL_INTERNAL the allocator itself,
  * anything else nobody. What the allocator has for itself uses the whole slot, so nothing in it is looked at while it is out.
  */
 
@@ -169,7 +171,7 @@ export function debugAllocatedInternal(k: Cpu, cache: number, slot: number): voi
 function goesOut(k: Cpu, object: SlabObject, state: number): void {
   const { cache } = object;
   const before = Atomics.exchange(k.i32, object.bufctl, state);
-  if (before === BUFCTL_ACTIVE || before === BUFCTL_INTERNAL) slab_corrupted(k, cache, object.slab);
+  if (isUsers(before) || before === BUFCTL_INTERNAL) slab_corrupted(k, cache, object.slab);
   if (isPoisoned(k, cache)) checkPoison(k, object);
   const { first, second } = checkRedZones(k, object, false);
   if (first && second) return;
@@ -194,8 +196,10 @@ function goesOut(k: Cpu, object: SlabObject, state: number): void {
  */
 export function cache_free_debugcheck(k: Cpu, cache: number, address: number): number {
   const object = userObject(k, cache, address);
-  const before = Atomics.compareExchange(k.i32, object.bufctl, BUFCTL_ACTIVE, BUFCTL_FREE);
-  if (before !== BUFCTL_ACTIVE) isNotOut(k, object, before);
+  let before = Atomics.compareExchange(k.i32, object.bufctl, BUFCTL_ACTIVE, BUFCTL_FREE);
+  if (before === BUFCTL_LEAKED)
+    before = Atomics.compareExchange(k.i32, object.bufctl, BUFCTL_LEAKED, BUFCTL_FREE);
+  if (!isUsers(before)) isNotOut(k, object, before);
   verifyOut(k, object, 'verify_redzone_free');
   storeFree(k, object);
   const ctor = k.i32[cache + CTOR];
@@ -241,7 +245,7 @@ export function userObject(k: Cpu, cache: number, address: number): SlabObject {
       k,
       `slab: ${shown} is not the start of an object of cache '${name}': ` +
         `it lies ${address - object.address} bytes behind that of ${formatAddress(k.space, object.address)}` +
-        describeUsers(k, object, k.i32[object.bufctl] !== BUFCTL_ACTIVE),
+        describeUsers(k, object, !isUsers(k.i32[object.bufctl])),
     );
   }
   const object = objectAt(k, own, slab, index);
@@ -249,11 +253,11 @@ export function userObject(k: Cpu, cache: number, address: number): SlabObject {
   return BUG(
     k,
     `slab: wrong cache: object ${shown} of cache '${name}' was freed to cache '${kmem_cache_name(k, cache)}'` +
-      describeUsers(k, object, k.i32[object.bufctl] !== BUFCTL_ACTIVE),
+      describeUsers(k, object, !isUsers(k.i32[object.bufctl])),
   );
 }
 
-/** @param state what the bufctl says instead of BUFCTL_ACTIVE */
+/** @param state what the bufctl says instead */
 function isNotOut(k: Cpu, object: SlabObject, state: number): never {
   const name = kmem_cache_name(k, object.cache);
   const shown = formatAddress(k.space, object.address);
@@ -287,7 +291,7 @@ function verifyOut(k: Cpu, object: SlabObject, where: string): void {
 /** The object that begins at an address; it must be out. */
 function objectOut(k: Cpu, cache: number, address: number): SlabObject {
   const object = userObject(k, cache, address);
-  if (readOnce(k, object.bufctl) === BUFCTL_ACTIVE) return object;
+  if (isUsers(readOnce(k, object.bufctl))) return object;
   return BUG(
     k,
     `slab: ${formatAddress(k.space, address)} of cache '${kmem_cache_name(k, cache)}' is not allocated` +

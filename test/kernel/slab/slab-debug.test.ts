@@ -299,6 +299,38 @@ describe('debug.slab', () => {
     expect(k.cat('/proc/slab_allocators')).toMatch(/^size-128: 3 forget \[slab-debug\.test\.ts:\d+\]\n$/);
   });
 
+  it('says at the end what kmem_cache_destroy has not said, and each time what is out', () => {
+    const machine = debugMachine();
+    const { k } = machine;
+    const cache = k.kmem_cache_create('leaky', 100, 0, 0);
+    const take = (count: number) =>
+      Array.from({ length: count }, () => k.kmem_cache_alloc(cache, GFP_KERNEL));
+    const [first, second] = take(2);
+    const destroy = () => reportsOf(machine, () => expect(k.kmem_cache_destroy(cache)).toBe(1));
+    expect(destroy().join()).toContain("Can't free all objects");
+    expect(logOf(k).match(/leak of 2 objects of cache `leaky'/g)).toHaveLength(1);
+    let told = logOf(k).length;
+    logLeaks(k);
+    expect(logOf(k).slice(told)).toBe('');
+    destroy();
+    expect(logOf(k).match(/leak of 2 objects of cache `leaky'/g)).toHaveLength(2);
+    // Told objects are as good as others.
+    expect(k.cat('/proc/slab_allocators')).toMatch(/^leaky: 2 /);
+    expect(bugOf(() => k.kmem_cache_free(cache, first + 8))).toMatch(
+      /not the start of an object[^]*\nallocated at/,
+    );
+    k.kmem_cache_free(cache, first);
+    expect(bugOf(() => k.kmem_cache_free(cache, first))).toContain('double free detected');
+    take(3);
+    told = logOf(k).length;
+    logLeaks(k);
+    expect(logOf(k).slice(told)).toMatch(
+      /^slab: leak of 3 objects of cache `leaky'[^]*\nslab: 3 objects were never freed\n$/,
+    );
+    k.kmem_cache_free(cache, second);
+    expect(faults(k)).toEqual([]);
+  });
+
   it('gives sizes as without it', () => {
     const machine = debugMachine();
     const { k } = machine;
