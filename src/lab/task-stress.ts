@@ -4,7 +4,7 @@ import { describeViolation } from '../kernel/debug/audit-describe.js';
 import type { Machine } from '../machine/machine.js';
 import { type CpuProblem, END_LIMIT_MS, problemOf, within } from './stress-cpus.js';
 import { type FaultyRun, StressFaults } from './stress-faults.js';
-import { freePages } from './stress-memory.js';
+import { freeOrSlabPages } from './stress-memory.js';
 import { isNotice, panicByKill, reportTitle } from './stress-reports.js';
 import type { StressPanic } from './stress-result.js';
 import { StressDevice } from './task-stress-device.js';
@@ -128,7 +128,7 @@ class TaskStressRun implements FaultyRun {
   async #run(): Promise<TaskStressResult> {
     await this.#onCpu(TASK_MODULE, 'startInterrupts', this.#block.world);
     await this.#onCpu(TASK_MODULE, 'drain');
-    const before = freePages(this.#machine.console);
+    const before = freeOrSlabPages(this.#machine.console);
     this.#tasks.spawnAll(this.#count, this.#options.seed);
     await this.#allHaveBegun();
     this.#start = performance.now();
@@ -292,7 +292,7 @@ class TaskStressRun implements FaultyRun {
           (await this.#onCpu(WORLD_MODULE, 'readWorld', this.#block.world)) as number[],
         );
         await this.#onCpu(TASK_MODULE, 'drain');
-        pages = { before, after: freePages(this.#machine.console) };
+        pages = { before, after: freeOrSlabPages(this.#machine.console) };
         await this.#onCpu(WORLD_MODULE, 'freeWorld', this.#block);
       });
       this.#compare(counters, pages);
