@@ -13,7 +13,6 @@ import {
 import { counterSvg } from '../../lab/counter-bench-svg.js';
 import { counterChart, counterTable } from '../../lab/counter-bench-table.js';
 import { COUNTER_KIND_NAMES, COUNTER_KINDS } from '../../lab/counter-kind.js';
-import { Machine } from '../../machine/machine.js';
 import { usage } from '../option-values.js';
 import {
   EXIT_FINE,
@@ -22,15 +21,14 @@ import {
   type Outcome,
   print,
   printJson,
-  Progress,
   UsageError,
   verdict,
 } from '../output.js';
+import { benchOnMachine } from './bench-machine.js';
 import {
   addJsonOption,
   addMachineOptions,
   addRepeatsOption,
-  chooseMachine,
   readCpus,
   readRepeats,
   type TypedMachineBench,
@@ -84,10 +82,7 @@ export function addBenchCounters(bench: Command, outcome: Outcome): void {
 
 async function countersCommand(typed: TypedCounters): Promise<number> {
   const { cpus, kinds, repeats } = usage(() => readOptions(typed));
-  const { config, name } = chooseMachine(typed, cpus);
-  const machine = await Machine.boot(config);
-  const progress = new Progress();
-  try {
+  return await benchOnMachine(typed, cpus, async (machine, name, progress) => {
     const most = machine.onlineCpus().length;
     if (cpus?.some((count) => count > most) === true) {
       throw new UsageError(`--cpus ${typed.cpus ?? ''}: machine ${name} has ${most} CPUs online`);
@@ -119,10 +114,7 @@ async function countersCommand(typed: TypedCounters): Promise<number> {
     }
     if (typed.svg !== undefined) note(`drawn: ${typed.svg}`);
     return wrong === 0 ? EXIT_FINE : EXIT_FOUND;
-  } finally {
-    progress.done();
-    await machine.halt();
-  }
+  });
 }
 
 function readOptions(typed: TypedCounters) {

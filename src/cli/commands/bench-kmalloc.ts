@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type BenchHost, describeHost } from '../../lab/bench-host.js';
+import { describeHost } from '../../lab/bench-host.js';
 import { parseNameList } from '../../lab/bench-list.js';
 import { benchHostLine } from '../../lab/bench-table.js';
 import {
@@ -27,24 +27,15 @@ import {
   KMALLOC_WORKLOADS,
   type KmallocWorkload,
 } from '../../lab/kmalloc-bench-workload.js';
-import { Machine } from '../../machine/machine.js';
+import type { Machine } from '../../machine/machine.js';
 import { usage } from '../option-values.js';
-import {
-  EXIT_FINE,
-  EXIT_FOUND,
-  note,
-  type Outcome,
-  print,
-  printJson,
-  Progress,
-  UsageError,
-  verdict,
-} from '../output.js';
+import { note, type Outcome, print, type Progress, UsageError } from '../output.js';
+import { amount } from '../render-number.js';
+import { type AuditedReport, benchOnMachine, printAudited } from './bench-machine.js';
 import {
   addJsonOption,
   addMachineOptions,
   addRepeatsOption,
-  chooseMachine,
   readCpus,
   readRepeats,
   type TypedMachineBench,
@@ -137,38 +128,28 @@ function readPeers(text: string): KmallocPeer[] {
 
 async function kmallocCommand(typed: TypedKmalloc): Promise<number> {
   const wanted = usage(() => readOptions(typed));
-  const { config, name } = chooseMachine(typed, wanted.cpus);
-  const machine = await Machine.boot(config);
-  try {
+  return await benchOnMachine(typed, wanted.cpus, async (machine, name, progress) => {
     const plan = usage(() => planKmalloc(machine.onlineCpus().length, wanted.cpus, wanted.workloads));
     if (plan.groups.length === 0) {
       throw new UsageError(`none of these rows can be measured: ${plan.skipped[0].reason}`);
     }
     const peers = await findPeers(wanted.peers);
     try {
-      const result = await measure(machine, name, wanted.repeats, plan, peers);
-      if (typed.json === true) printJson(result);
-      else printResult(result);
-      return result.audit.violations === 0 ? EXIT_FINE : EXIT_FOUND;
+      const report = await measure(machine, name, wanted.repeats, plan, peers, progress);
+      return printAudited(typed, report, printRows);
     } finally {
       await peers.close();
     }
-  } finally {
-    await machine.halt();
-  }
+  });
 }
 
 /** What `--json` prints. */
-interface KmallocReport {
-  readonly host: BenchHost;
-  readonly machine: { readonly name: string; readonly nodes: number; readonly cpus: number };
-  readonly settings: { readonly repeats: number; readonly sampleMs: number };
+interface KmallocReport extends AuditedReport {
   readonly allocators: readonly { name: string; kind: string; version: string }[];
   readonly rows: readonly KmallocRow[];
   readonly targets: readonly KmallocTarget[];
   readonly absent: readonly AbsentPeer[];
   readonly skipped: readonly SkippedKmallocRow[];
-  readonly audit: { readonly violations: number };
 }
 
 async function measure(
@@ -177,36 +158,33 @@ async function measure(
   repeats: number,
   plan: KmallocPlan,
   peers: Peers,
+  progress: Progress,
 ): Promise<KmallocReport> {
-  const progress = new Progress();
   const contenders = [kernelContender(machine), ...peers.contenders];
   const host = describeHost();
-  try {
-    const rows = await benchKmalloc(contenders, plan, {
-      repeats,
-      onGroup: ({ workload }, index, all) => {
-        progress.update(`workload ${index + 1} of ${all}: ${workload}`);
-      },
-    });
-    const native = contenders.filter(({ kind }) => kind === 'c').map((each) => each.name);
-    const { violations } = await machine.audit();
-    return {
-      host,
-      machine: { name, nodes: machine.hardware.nodes, cpus: machine.cpus },
-      settings: { repeats, sampleMs: KMALLOC_BENCH_SAMPLE_MS },
-      allocators: contenders.map(({ name, kind, version }) => ({ name, kind, version })),
-      rows,
-      targets: kmallocTargets(rows, native, host.cores),
-      absent: peers.absent,
-      skipped: plan.skipped,
-      audit: { violations: violations.length },
-    };
-  } finally {
-    progress.done();
-  }
+  const rows = await benchKmalloc(contenders, plan, {
+    repeats,
+    onGroup: ({ workload }, index, all) => {
+      progress.update(`workload ${index + 1} of ${all}: ${workload}`);
+    },
+  });
+  progress.done();
+  const native = contenders.filter(({ kind }) => kind === 'c').map((each) => each.name);
+  const { violations } = await machine.audit();
+  return {
+    host,
+    machine: { name, nodes: machine.hardware.nodes, cpus: machine.cpus },
+    settings: { repeats, sampleMs: KMALLOC_BENCH_SAMPLE_MS },
+    allocators: contenders.map(({ name, kind, version }) => ({ name, kind, version })),
+    rows,
+    targets: kmallocTargets(rows, native, host.cores),
+    absent: peers.absent,
+    skipped: plan.skipped,
+    audit: { violations: violations.length },
+  };
 }
 
-function printResult({ host, machine, settings, allocators, ...found }: KmallocReport): void {
+function printRows({ host, machine, settings, allocators, ...found }: KmallocReport): void {
   print(`machine ${machine.name}: ${machine.nodes} nodes, ${machine.cpus} CPUs`);
   print(benchHostLine(host));
   const versions = allocators.filter(({ version }) => version !== '');
@@ -216,11 +194,8 @@ function printResult({ host, machine, settings, allocators, ...found }: KmallocR
   if (found.targets.length > 0) print(`\n${kmallocTargetTable(found.targets)}`);
   for (const line of absentLines(found.absent)) note(line);
   for (const { workload, cpus, reason } of found.skipped) {
-    note(`left out: ${workload}, ${cpus} ${cpus === 1 ? 'CPU' : 'CPUs'}: ${reason}`);
+    note(`left out: ${workload}, ${amount(cpus, 'CPU')}: ${reason}`);
   }
-  const { violations } = found.audit;
-  const fine = violations === 0;
-  print(`\naudit: ${verdict(fine, fine ? 'no violation' : `${violations} violations`)}`);
 }
 
 /** A line for each reason why peers are absent. */

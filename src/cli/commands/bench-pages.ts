@@ -1,35 +1,19 @@
 import type { Command } from 'commander';
-import { type BenchHost, describeHost } from '../../lab/bench-host.js';
+import { describeHost } from '../../lab/bench-host.js';
 import { parseNameList, parseNumberList } from '../../lab/bench-list.js';
 import { BENCH_REPEATS, BENCH_SAMPLE_MS, benchPlan, type BenchRow } from '../../lab/bench-pages.js';
-import {
-  BENCH_MAX_ORDER,
-  type BenchPlan,
-  type BenchSelection,
-  planBench,
-  type SkippedRow,
-} from '../../lab/bench-plan.js';
+import { BENCH_MAX_ORDER, type BenchSelection, planBench, type SkippedRow } from '../../lab/bench-plan.js';
 import { benchHostLine, benchTable } from '../../lab/bench-table.js';
 import { BENCH_WORKLOAD_NAMES, BENCH_WORKLOADS } from '../../lab/bench-workload.js';
 import { sumBytes } from '../../machine/config-memory.js';
-import { Machine } from '../../machine/machine.js';
 import { usage } from '../option-values.js';
-import {
-  EXIT_FINE,
-  EXIT_FOUND,
-  note,
-  type Outcome,
-  print,
-  printJson,
-  Progress,
-  UsageError,
-  verdict,
-} from '../output.js';
+import { note, type Outcome, print, UsageError } from '../output.js';
+import { amount } from '../render-number.js';
+import { type AuditedReport, benchOnMachine, printAudited } from './bench-machine.js';
 import {
   addJsonOption,
   addMachineOptions,
   addRepeatsOption,
-  chooseMachine,
   readCpus,
   readRepeats,
   type TypedMachineBench,
@@ -100,75 +84,47 @@ function readOptions(typed: TypedPages): Wanted {
 
 async function pagesCommand(typed: TypedPages): Promise<number> {
   const wanted = usage(() => readOptions(typed));
-  const { config, name } = chooseMachine(typed, wanted.cpus);
-  const machine = await Machine.boot(config);
-  const progress = new Progress();
-  try {
+  return await benchOnMachine(typed, wanted.cpus, async (machine, name, progress) => {
     const plan = usage(() => planBench(machine, wanted));
     if (plan.rows.length === 0) {
       throw new UsageError(`machine ${name} cannot have any of these rows: ${plan.skipped[0].reason}`);
     }
+    const { repeats } = wanted;
     const rows = await benchPlan(machine, plan, {
-      repeats: wanted.repeats,
+      repeats,
       onRow: ({ workload, order, cpus }, index, all) => {
         progress.update(`row ${index + 1} of ${all}: ${workload}, order ${order}, CPUs: ${cpus.length}`);
       },
     });
     progress.done();
     const { violations } = await machine.audit();
-    const result = report(machine, name, wanted, plan, rows, violations.length);
-    if (typed.json === true) printJson(result);
-    else printResult(result);
-    return violations.length === 0 ? EXIT_FINE : EXIT_FOUND;
-  } finally {
-    progress.done();
-    await machine.halt();
-  }
+    const { nodes, memory } = machine.hardware;
+    const report: PagesReport = {
+      host: describeHost(),
+      machine: { name, nodes, cpus: machine.cpus, memory: sumBytes(memory) },
+      settings: { repeats, sampleMs: BENCH_SAMPLE_MS },
+      rows,
+      skipped: plan.skipped,
+      audit: { violations: violations.length },
+    };
+    return printAudited(typed, report, printRows);
+  });
 }
 
 /** What `--json` prints. */
-interface BenchReport {
-  readonly host: BenchHost;
-  readonly machine: {
-    readonly name: string;
-    readonly nodes: number;
-    readonly cpus: number;
-    readonly memory: number;
-  };
-  readonly settings: { readonly repeats: number; readonly sampleMs: number };
+interface PagesReport extends AuditedReport {
+  readonly machine: AuditedReport['machine'] & { readonly memory: number };
   readonly rows: readonly BenchRow[];
   readonly skipped: readonly SkippedRow[];
-  readonly audit: { readonly violations: number };
 }
 
-function report(
-  machine: Machine,
-  name: string,
-  wanted: Wanted,
-  plan: BenchPlan,
-  rows: readonly BenchRow[],
-  violations: number,
-): BenchReport {
-  const { nodes, memory } = machine.hardware;
-  return {
-    host: describeHost(),
-    machine: { name, nodes, cpus: machine.cpus, memory: sumBytes(memory) },
-    settings: { repeats: wanted.repeats, sampleMs: BENCH_SAMPLE_MS },
-    rows,
-    skipped: plan.skipped,
-    audit: { violations },
-  };
-}
-
-function printResult({ host, machine, settings, rows, skipped, audit }: BenchReport): void {
+function printRows({ host, machine, settings, rows, skipped }: PagesReport): void {
   const mib = Math.round(machine.memory / 1024 ** 2);
   print(`machine ${machine.name}: ${machine.nodes} nodes, ${machine.cpus} CPUs, ${mib} MiB`);
   print(benchHostLine(host));
   print(`medians of ${settings.repeats} samples\n`);
   print(benchTable(rows, host));
   for (const { workload, order, cpus, reason } of skipped) {
-    note(`left out: ${workload}, order ${order}, ${cpus} ${cpus === 1 ? 'CPU' : 'CPUs'}: ${reason}`);
+    note(`left out: ${workload}, order ${order}, ${amount(cpus, 'CPU')}: ${reason}`);
   }
-  const fine = audit.violations === 0;
-  print(`\naudit: ${verdict(fine, fine ? 'no violation' : `${audit.violations} violations`)}`);
 }

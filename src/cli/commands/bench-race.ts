@@ -1,16 +1,12 @@
 import type { Command } from 'commander';
-import { describeHost } from '../../lab/bench-host.js';
-import { benchHostLine } from '../../lab/bench-table.js';
 import {
   benchRace,
   RACE_BENCH_REPEATS,
   RACE_BENCH_SAMPLE_SECONDS,
   RACE_BENCH_STRATEGY,
 } from '../../lab/race-bench.js';
-import { targetTable } from '../../lab/target-table.js';
-import { usage } from '../option-values.js';
-import { EXIT_FINE, type Outcome, print, printJson, Progress } from '../output.js';
-import { addJsonOption, addRepeatsOption, readRepeats, type TypedBench } from './bench-options.js';
+import type { Outcome } from '../output.js';
+import { addTargetBench } from './bench-targets.js';
 
 const EXAMPLE = 'Example: gfp bench race --repeats 9\n';
 
@@ -29,35 +25,14 @@ Exit code: 0 measured, whether or not the targets are met, 1 something failed, 2
 
 /** Adds `gfp bench race`. */
 export function addBenchRace(bench: Command, outcome: Outcome): void {
-  const command = bench
-    .command('race')
-    .description(
+  addTargetBench(bench, outcome, {
+    name: 'race',
+    description:
       'Measure the race explorer: accesses and executions a second, resets, the loading of the kernel.',
-    )
-    .addHelpText('before', EXAMPLE)
-    .addHelpText('after', EXPLANATION)
-    .action(async (typed: TypedBench) => {
-      outcome.exitCode = await raceCommand(typed);
-    });
-  addJsonOption(addRepeatsOption(command, RACE_BENCH_REPEATS));
-}
-
-async function raceCommand(typed: TypedBench): Promise<number> {
-  const repeats = usage(() => readRepeats(typed, RACE_BENCH_REPEATS));
-  const progress = new Progress();
-  const host = describeHost();
-  try {
-    const rows = await benchRace(repeats, (name) => progress.update(name));
-    progress.done();
-    const settings = {
-      repeats,
-      sampleSeconds: RACE_BENCH_SAMPLE_SECONDS,
-      strategy: RACE_BENCH_STRATEGY,
-    };
-    if (typed.json === true) printJson({ host, settings, rows });
-    else print(`${benchHostLine(host)}\nmedians of ${repeats} samples\n\n${targetTable(rows)}`);
-    return EXIT_FINE;
-  } finally {
-    progress.done();
-  }
+    example: EXAMPLE,
+    explanation: EXPLANATION,
+    repeats: RACE_BENCH_REPEATS,
+    settings: { sampleSeconds: RACE_BENCH_SAMPLE_SECONDS, strategy: RACE_BENCH_STRATEGY },
+    measure: benchRace,
+  });
 }

@@ -1,6 +1,4 @@
 import type { Command } from 'commander';
-import { describeHost } from '../../lab/bench-host.js';
-import { benchHostLine } from '../../lab/bench-table.js';
 import {
   benchSwitch,
   IDLE_SAMPLE_SECONDS,
@@ -8,10 +6,8 @@ import {
   SWITCH_BENCH_REPEATS,
   SWITCH_BENCH_ROUNDS,
 } from '../../lab/switch-bench.js';
-import { targetTable } from '../../lab/target-table.js';
-import { usage } from '../option-values.js';
-import { EXIT_FINE, type Outcome, print, printJson, Progress } from '../output.js';
-import { addJsonOption, addRepeatsOption, readRepeats, type TypedBench } from './bench-options.js';
+import type { Outcome } from '../output.js';
+import { addTargetBench } from './bench-targets.js';
 
 const EXAMPLE = 'Example: gfp bench switch --repeats 9\n';
 
@@ -30,33 +26,13 @@ Exit code: 0 measured, whether or not the targets are met, 1 something failed, 2
 
 /** Adds `gfp bench switch`. */
 export function addBenchSwitch(bench: Command, outcome: Outcome): void {
-  const command = bench
-    .command('switch')
-    .description('Measure context switches between tasks, and what an idle machine costs.')
-    .addHelpText('before', EXAMPLE)
-    .addHelpText('after', EXPLANATION)
-    .action(async (typed: TypedBench) => {
-      outcome.exitCode = await switchCommand(typed);
-    });
-  addJsonOption(addRepeatsOption(command, SWITCH_BENCH_REPEATS));
-}
-
-async function switchCommand(typed: TypedBench): Promise<number> {
-  const repeats = usage(() => readRepeats(typed, SWITCH_BENCH_REPEATS));
-  const progress = new Progress();
-  const host = describeHost();
-  try {
-    const rows = await benchSwitch(repeats, (name) => progress.update(name));
-    progress.done();
-    const settings = {
-      repeats,
-      rounds: SWITCH_BENCH_ROUNDS,
-      idleSampleSeconds: IDLE_SAMPLE_SECONDS,
-    };
-    if (typed.json === true) printJson({ host, settings, rows });
-    else print(`${benchHostLine(host)}\nmedians of ${repeats} samples\n\n${targetTable(rows)}`);
-    return EXIT_FINE;
-  } finally {
-    progress.done();
-  }
+  addTargetBench(bench, outcome, {
+    name: 'switch',
+    description: 'Measure context switches between tasks, and what an idle machine costs.',
+    example: EXAMPLE,
+    explanation: EXPLANATION,
+    repeats: SWITCH_BENCH_REPEATS,
+    settings: { rounds: SWITCH_BENCH_ROUNDS, idleSampleSeconds: IDLE_SAMPLE_SECONDS },
+    measure: benchSwitch,
+  });
 }
