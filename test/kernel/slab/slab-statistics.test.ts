@@ -202,6 +202,18 @@ describe('what is counted', () => {
     expect(is.grown).toBeGreaterThan(slabs);
   });
 
+  it('the most empty slabs that were left where a full array was flushed', () => {
+    const { k } = debugMachine();
+    const cache = k.kmem_cache_create('flushed', 700, 0, 0);
+    writeFile(k.as(4), PATH, 'flushed 4 4 0');
+    for (const object of allocate(k, cache, 20)) k.kmem_cache_free(cache, object);
+    // Four times four have gone back; five are a slab.
+    const expected = { maxfreeable: 3, freehit: 16, freemiss: 4, listallocs: 20, maxobjs: 20, grown: 4 };
+    expect(statistics(k, 'flushed')).toMatchObject(expected);
+    k.kmem_cache_shrink(cache);
+    expect(statistics(k, 'flushed')).toMatchObject(expected);
+  });
+
   it('requests for pages that got none, also where another node had some', () => {
     const { k } = debugMachine();
     const cache = k.kmem_cache_create('poor', 3000, 0, 0);
