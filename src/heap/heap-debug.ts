@@ -16,7 +16,7 @@ import {
   redZoneDamage,
 } from './debug-object.js';
 import { type HeapCore, LARGEST, type Place } from './heap-core.js';
-import { HeapError, hex } from './heap-error.js';
+import { HeapError, type HeapErrorCode, hex } from './heap-error.js';
 import { findSlabs, freeInSlab, freeObjects, objectSlot } from './slab-survey.js';
 
 const AT = HEADER.at;
@@ -106,7 +106,7 @@ export class HeapDebug {
   free(pointer: number, threadId: number): void {
     const site = callSite();
     this.#core.lock.run(() => {
-      const place = this.#locate(pointer);
+      const place = this.#locate(pointer, 'DOUBLE_FREE');
       const { i32 } = this.#image;
       const header = place.start / 4;
       const problem = this.#damage(place);
@@ -119,9 +119,13 @@ export class HeapDebug {
     });
   }
 
-  /** The bytes that a pointer's user asked for. */
-  usableSize(pointer: number): number {
-    return this.#core.lock.run(() => this.#image.i32[this.#locate(pointer).start / 4 + AT.size]);
+  /**
+   * The bytes that a pointer's user asked for.
+   *
+   * @param ifFree what it is to ask that of memory that was freed
+   */
+  usableSize(pointer: number, ifFree: HeapErrorCode): number {
+    return this.#core.lock.run(() => this.#image.i32[this.#locate(pointer, ifFree).start / 4 + AT.size]);
   }
 
   /** All that is wrong with objects, and what is out. With the lock held. */
@@ -159,15 +163,17 @@ export class HeapDebug {
   }
 
   /** The object that a pointer is of, which is out. */
-  #locate(pointer: number): Place {
+  #locate(pointer: number, ifFree: HeapErrorCode): Place {
     const place = this.#core.locate(pointer);
     const { i32 } = this.#image;
     const header = place.start / 4;
     const state = i32[header + AT.state];
     const isItsOwn = pointer === place.start + i32[header + AT.offset];
     if (isItsOwn && state === FREED)
-      throw new HeapError('DOUBLE_FREE', `${hex(pointer)} ${this.#describeFree(header)} already`, pointer);
-    if (!isItsOwn || state !== LIVE)
+      throw new HeapError(ifFree, `${hex(pointer)} ${this.#describeFree(header)} already`, pointer);
+    if (!isItsOwn && state === LIVE)
+      throw new HeapError('WILD_POINTER', `${hex(pointer)} points into the middle of an object`, pointer);
+    if (state !== LIVE)
       throw new HeapError('WILD_POINTER', `${hex(pointer)} is no pointer of this heap`, pointer);
     return place;
   }

@@ -1,3 +1,5 @@
+import { describeValue } from '../kernel/core/describe-value.js';
+
 /** What is wrong with a pointer, or with the heap. */
 export type HeapErrorCode =
   /** The pointer is none that this heap gave. */
@@ -33,5 +35,5 @@ export class HeapError extends Error {
 
 /** A pointer as messages show it. */
 export function hex(pointer: number): string {
-  return Number.isInteger(pointer) && pointer >= 0 ? `0x${pointer.toString(16)}` : String(pointer);
+  return Number.isInteger(pointer) && pointer >= 0 ? `0x${pointer.toString(16)}` : describeValue(pointer);
 }

@@ -2,6 +2,7 @@ import { FIRMWARE_START, type Hardware, imageBytes } from '../arch/hardware.js';
 import { SECTION_BYTES } from '../arch/page.js';
 import { MemoryImage } from '../image/memory-image.js';
 import { start_kernel } from '../kernel/boot.js';
+import { describeValue } from '../kernel/core/describe-value.js';
 import { KernelPanic } from '../kernel/core/errors.js';
 import { NR_CPUS } from '../kernel/core/limits.js';
 import { KERNEL } from '../kernel/core/kernel-data.js';
@@ -35,14 +36,11 @@ export interface HeapOptions {
 /**
  * A new heap's memory.
  *
- * @throws RangeError for a size or a number of threads that cannot be, or when the threads do not fit into the size
+ * @throws RangeError for an option that cannot be, or when the threads do not fit into the size
  */
 export function makeHeapImage(options: HeapOptions): MemoryImage {
+  checkOptions(options);
   const { size, threads = DEFAULT_THREADS, debug = false } = options;
-  if (!(Number.isInteger(size) && size >= MIN_SIZE && size <= MAX_SIZE))
-    throw new RangeError(`heap size ${size}: must be an integer from ${MIN_SIZE} to ${MAX_SIZE} bytes`);
-  if (!(Number.isInteger(threads) && threads >= 1 && threads <= NR_CPUS))
-    throw new RangeError(`heap threads ${threads}: must be an integer from 1 to ${NR_CPUS}`);
   const hardware = heapHardware(Math.ceil(size / SECTION_BYTES) * SECTION_BYTES, threads);
   const image = MemoryImage.create(imageBytes(hardware));
   writeFirmware(image, hardware);
@@ -50,6 +48,38 @@ export function makeHeapImage(options: HeapOptions): MemoryImage {
   image.i32[HEAP.debug] = debug ? 1 : 0;
   boot(image, size, threads);
   return image;
+}
+
+/** What each option must be; the first is required. */
+const OPTIONS: Readonly<Record<string, string>> = {
+  size: `bytes, an integer from ${MIN_SIZE} (4 MiB) to ${MAX_SIZE} (4 GiB)`,
+  threads: `an integer from 1 to ${NR_CPUS}`,
+  debug: 'true or false',
+};
+
+function checkOptions(options: HeapOptions): void {
+  const given: unknown = options;
+  if (typeof given !== 'object' || given === null) {
+    const instead = given === undefined ? 'nothing' : describeValue(given);
+    throw new RangeError(
+      `SharedHeap.create() takes an object with \`size\`, ${OPTIONS.size}; not ${instead}`,
+    );
+  }
+  const wrong = (field: string, value: unknown): never => {
+    throw new RangeError(`heap ${field} ${describeValue(value)}: must be ${OPTIONS[field]}`);
+  };
+  const { size, threads = DEFAULT_THREADS, debug = false, ...others } = options;
+  if (!isIntegerIn(size, MIN_SIZE, MAX_SIZE)) wrong('size', size);
+  if (!isIntegerIn(threads, 1, NR_CPUS)) wrong('threads', threads);
+  if (typeof debug !== 'boolean') wrong('debug', debug);
+  for (const field of Object.keys(others))
+    throw new RangeError(
+      `heap ${field}: there is no such option; there are ${Object.keys(OPTIONS).join(', ')}`,
+    );
+}
+
+function isIntegerIn(value: number, least: number, most: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= most;
 }
 
 function boot(image: MemoryImage, size: number, threads: number): void {

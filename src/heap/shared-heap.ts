@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { threadId } from 'node:worker_threads';
 import { PAGE_SHIFT } from '../arch/page.js';
 import { MemoryImage, WORD_INDEX_MASK } from '../image/memory-image.js';
+import { describeValue } from '../kernel/core/describe-value.js';
 import { KERNEL } from '../kernel/core/kernel-data.js';
 import { PAGE, PAGE_STRUCT_SHIFT, pageOf, PG_arch_1, PG_slab } from '../kernel/mm/page.js';
 import { CLASS_SHIFT, CLASS_TABLE, sizeClass } from '../kernel/slab/general-caches.js';
@@ -11,7 +12,7 @@ import { checkAllocator } from './heap-check.js';
 import { HeapCore, LARGEST, type Place } from './heap-core.js';
 import { HeapDebug, LARGEST_DEBUG, type LiveObjects, watchAll } from './heap-debug.js';
 import { unwatchThreads, watchThreads } from './heap-ends.js';
-import { HeapError, hex } from './heap-error.js';
+import { HeapError, type HeapErrorCode, hex } from './heap-error.js';
 import { HEAP, HEAP_MAGIC } from './heap-layout.js';
 import { type HeapOptions, makeHeapImage } from './heap-machine.js';
 import { heapStats, type HeapStats, noteInternal } from './heap-stats.js';
@@ -58,6 +59,32 @@ export interface HeapReport {
   readonly live: readonly LiveObjects[];
 }
 
+/**
+ * The memory of a heap.
+ *
+ * @throws HeapError when a handle is none
+ */
+function imageOf(handle: unknown): MemoryImage {
+  const refuse = (given: string): never => {
+    throw new HeapError(
+      'NO_HEAP',
+      `SharedHeap.attach() takes what \`heap.handle\` is in the other thread, not ${given}`,
+    );
+  };
+  if (typeof handle !== 'object' || handle === null) return refuse(describeValue(handle));
+  const { buffer } = handle as { readonly buffer?: unknown };
+  if (!(buffer instanceof SharedArrayBuffer))
+    return refuse('an object whose `buffer` is no SharedArrayBuffer');
+  const mayBe = buffer.byteLength > HEAP.sites * 4 && buffer.byteLength % 8 === 0;
+  const image = mayBe ? new MemoryImage(buffer) : undefined;
+  if (image !== undefined && Atomics.load(image.i32, HEAP.magic) === HEAP_MAGIC) return image;
+  return refuse('an object whose `buffer` is the memory of no heap');
+}
+
+function isViewType(type: unknown): boolean {
+  return typeof type === 'function' && 'BYTES_PER_ELEMENT' in type;
+}
+
 /** The heaps that this thread has, by their number. */
 const heaps = new Map<number, SharedHeap>();
 
@@ -102,7 +129,8 @@ export class SharedHeap {
   /**
    * A new heap.
    *
-   * @throws RangeError for options that cannot be
+   * @param options `size` is required
+   * @throws RangeError for options that cannot be; it names the option, and what would be right
    */
   static create(options: HeapOptions): SharedHeap {
     const image = makeHeapImage(options);
@@ -121,11 +149,7 @@ export class SharedHeap {
    * @throws HeapError when it is none, or when as many threads have the heap as it was made for
    */
   static attach(handle: HeapHandle): SharedHeap {
-    const { buffer } = handle as Partial<HeapHandle>;
-    const isShared = buffer instanceof SharedArrayBuffer && buffer.byteLength > HEAP.sites * 4;
-    const image = isShared ? new MemoryImage(buffer) : undefined;
-    if (image === undefined || Atomics.load(image.i32, HEAP.magic) !== HEAP_MAGIC)
-      throw new HeapError('NO_HEAP', 'SharedHeap.attach() takes the handle of a heap');
+    const image = imageOf(handle);
     const known = heaps.get(image.f64[HEAP.id >>> 1]);
     if (known !== undefined) return known;
     const core = new HeapCore(image, join(image));
@@ -194,8 +218,11 @@ export class SharedHeap {
    * @throws RangeError also when the product is too large
    */
   calloc(count: number, bytes: number): number {
+    if (!(Number.isInteger(count) && count >= 0))
+      throw new RangeError(`${describeValue(count)} elements: must be an integer, 0 or more`);
+    if (!(Number.isInteger(bytes) && bytes >= 0)) this.checkSize(bytes);
     const size = count * bytes;
-    const pointer = this.malloc(count >= 0 && Number.isInteger(count) ? size : NaN);
+    const pointer = this.malloc(size);
     if (pointer !== 0) this.core.image.u8.fill(0, pointer, pointer + size);
     return pointer;
   }
@@ -209,7 +236,7 @@ export class SharedHeap {
   aligned(bytes: number, alignment: number): number {
     this.checkSize(bytes);
     if (!(Number.isInteger(alignment) && alignment >= 1 && Number.isInteger(Math.log2(alignment))))
-      throw new RangeError(`alignment ${alignment}: must be a power of two`);
+      throw new RangeError(`alignment ${describeValue(alignment)}: must be a power of two`);
     if (this.debug !== undefined) {
       this.checkSize(bytes + alignment);
       return this.debug.malloc(bytes, alignment, threadId);
@@ -246,7 +273,7 @@ export class SharedHeap {
   realloc(pointer: number, bytes: number): number {
     if (pointer === 0) return this.malloc(bytes);
     this.checkSize(bytes);
-    const before = this.usableSize(pointer);
+    const before = this.sizeOf(pointer, 'DOUBLE_FREE');
     if (bytes <= before && this.debug === undefined) return pointer;
     const moved = this.malloc(bytes);
     if (moved === 0) return 0;
@@ -302,8 +329,12 @@ export class SharedHeap {
    * @throws HeapError as {@link free}
    */
   usableSize(pointer: number): number {
+    return this.sizeOf(pointer, 'USE_AFTER_FREE');
+  }
+
+  private sizeOf(pointer: number, ifFree: HeapErrorCode): number {
     this.checkOpen();
-    if (this.debug !== undefined) return this.debug.usableSize(pointer);
+    if (this.debug !== undefined) return this.debug.usableSize(pointer, ifFree);
     const { start, size } = this.locate(pointer);
     return size - (pointer - start);
   }
@@ -332,13 +363,19 @@ export class SharedHeap {
    *
    * @param type such as `Int32Array` or `Float64Array`
    * @param length elements; default: as many as are usable
-   * @throws HeapError as {@link free}; RangeError when there are not so many
+   * @throws HeapError as {@link free}; RangeError when there are not so many; TypeError for another type
    */
   view<View>(pointer: number, type: ViewType<View>, length?: number): View {
+    if (!isViewType(type))
+      throw new TypeError(
+        `view of ${describeValue(type)}: must be a kind of typed array, such as Int32Array`,
+      );
     const most = Math.floor(this.usableSize(pointer) / type.BYTES_PER_ELEMENT);
     const count = length ?? most;
     if (!(Number.isInteger(count) && count >= 0 && count <= most))
-      throw new RangeError(`length ${count}: there is memory for ${most} elements at ${hex(pointer)}`);
+      throw new RangeError(
+        `length ${describeValue(count)}: there is memory for ${most} elements at ${hex(pointer)}`,
+      );
     return new type(this.buffer, pointer, count);
   }
 
@@ -389,7 +426,9 @@ export class SharedHeap {
   private checkSize(bytes: number): void {
     this.checkOpen();
     if (!(Number.isInteger(bytes) && bytes >= 0 && bytes <= this.largest))
-      throw new RangeError(`allocation of ${bytes} bytes: must be an integer from 0 to ${this.largest}`);
+      throw new RangeError(
+        `allocation of ${describeValue(bytes)} bytes: must be an integer from 0 to ${this.largest}`,
+      );
   }
 
   private checkOpen(): void {

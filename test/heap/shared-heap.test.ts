@@ -89,12 +89,53 @@ describe('a heap on one thread', () => {
     expect(heap.check().problems).toEqual([]);
   });
 
+  it.each<[unknown, string]>([
+    [
+      undefined,
+      'SharedHeap.create() takes an object with `size`, bytes, an integer from 4194304 (4 MiB) to ',
+    ],
+    [8 * MIB, '(4 GiB); not 8388608'],
+    [{}, 'heap size undefined: must be bytes, an integer from 4194304 (4 MiB) to 4294967296 (4 GiB)'],
+    [{ size: '64M' }, 'heap size "64M": must be '],
+    [{ size: 8 * MIB + 0.5 }, 'heap size 8388608.5: must be '],
+    [{ size: 8 * MIB, threads: 0 }, 'heap threads 0: must be an integer from 1 to 256'],
+    [{ size: 8 * MIB, threads: '4' }, 'heap threads "4": must be '],
+    [{ size: 8 * MIB, debug: 1 }, 'heap debug 1: must be true or false'],
+    [{ size: 8 * MIB, thread: 4 }, 'heap thread: there is no such option; there are size, threads, debug'],
+  ])('is not made with %j', (options, message) => {
+    expect(() => SharedHeap.create(options as never)).toThrow(RangeError);
+    expect(() => SharedHeap.create(options as never)).toThrow(message);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['nothing', undefined, 'undefined'],
+    ['a text', 'heap', '"heap"'],
+    ['an empty object', {}, 'an object whose `buffer` is no SharedArrayBuffer'],
+    ['a buffer of one thread', { buffer: new ArrayBuffer(64) }, 'is no SharedArrayBuffer'],
+    ['a small buffer', { buffer: new SharedArrayBuffer(64) }, 'is the memory of no heap'],
+    ['a buffer of odd size', { buffer: new SharedArrayBuffer(4 * MIB + 3) }, 'is the memory of no heap'],
+    ['another buffer', { buffer: new SharedArrayBuffer(4 * MIB) }, 'is the memory of no heap'],
+  ])('has no handle that is %s', (_, handle, message) => {
+    const attach = () => SharedHeap.attach(handle as never);
+    expect(code(attach)).toBe('NO_HEAP');
+    expect(attach).toThrow('SharedHeap.attach() takes what `heap.handle` is in the other thread, not ');
+    expect(attach).toThrow(message);
+  });
+
   it('takes no bad arguments', () => {
     create();
     for (const bytes of [-1, 1.5, 33.5, NaN, Infinity, 4 * MIB + 1, '5' as unknown as number])
       expect(() => heap.malloc(bytes), String(bytes)).toThrow(RangeError);
     expect(() => heap.calloc(-1, -1)).toThrow(RangeError);
     expect(() => heap.calloc(1 << 20, 1 << 20)).toThrow(RangeError);
+    expect(() => heap.calloc(0.5, 64)).toThrow('0.5 elements: must be an integer, 0 or more');
+    expect(() => heap.calloc(2, 0.5)).toThrow(
+      'allocation of 0.5 bytes: must be an integer from 0 to 4194304',
+    );
+    expect(() => heap.malloc('5' as unknown as number)).toThrow('allocation of "5" bytes: ');
+    expect(() => heap.view(heap.malloc(32), DataView as never)).toThrow(
+      'view of the function DataView: must be a kind of typed array, such as Int32Array',
+    );
     expect(() => heap.aligned(5, 3)).toThrow(RangeError);
     expect(() => heap.view(heap.malloc(32), Int32Array, 9)).toThrow(RangeError);
     expect(() => SharedHeap.create({ size: 1000 })).toThrow(RangeError);
@@ -165,6 +206,7 @@ describe('a heap on one thread', () => {
       heap.free(pointer);
       expect(code(() => heap.free(pointer))).toBe('DOUBLE_FREE');
       expect(code(() => heap.realloc(pointer, 100))).toBe('DOUBLE_FREE');
+      expect(code(() => heap.bytes(pointer))).toBe('USE_AFTER_FREE');
       new Uint8Array(heap.buffer)[pointer + 20] = 1;
       expect(heap.check().problems).toEqual([
         expect.stringMatching(/wrote to free memory.*was freed by thread 0 at .*shared-heap/),
