@@ -11,6 +11,7 @@ import { ownsCpu, serveIdleCpu } from '../kernel/cpu/ownership.js';
 import { Kernel } from '../kernel/kernel.js';
 import { checkLeftBehind } from '../kernel/sched/exit.js';
 import { enterCpu, exitCpu } from '../kernel/sched/own-task.js';
+import { endLoad, type LoadGate } from './load-gate.js';
 import { attempt, callOnCpu, failed, loadFunction, type CpuFunction, type Outcome } from './outcome.js';
 import { ThreadsPlatform } from './threads-platform.js';
 import { hostOfWorker } from './worker-messages.js';
@@ -23,6 +24,7 @@ export interface CpuTask {
   readonly thread: number;
   /** `process.hrtime.bigint()` of the machine's boot. */
   readonly epoch: bigint;
+  readonly gate: LoadGate;
 }
 
 /** A barrier: [arrived, state], where state is one of the constants below. */
@@ -45,10 +47,11 @@ export class CpuService {
 
   /** @param end called when the host lets the thread go */
   constructor(task: CpuTask, end: () => void) {
+    endLoad(task.gate);
     this.#task = task;
     this.#end = end;
     this.#image = new MemoryImage(task.buffer);
-    this.#platform = new ThreadsPlatform(this.#image.i32, task.thread, task.epoch, hostOfWorker);
+    this.#platform = new ThreadsPlatform(this.#image.i32, task.thread, task.epoch, hostOfWorker(task.gate));
   }
 
   /** The Node thread that this CPU's thread is. */
@@ -111,7 +114,7 @@ export class CpuService {
 
   /**
    * Does something when all that was asked for before is done. An interrupt handler may be of the very module that is
-   * being loaded for a function, and Node cannot load that at once, in the middle.
+   * being imported for a function, or of one that it imports, and Node cannot require that at once, in the middle.
    */
   #inTurn(action: () => Outcome | Promise<Outcome>): Promise<Outcome> {
     const turn = this.#turn.then(action).catch(failed);

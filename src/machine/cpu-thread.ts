@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import type { CpuService, CpuTask } from './cpu-service.js';
+import { closeLoadGate, type LoadGate } from './load-gate.js';
 import { CpuDiedError, CpuError } from './machine-errors.js';
 import type { Outcome } from './outcome.js';
 
@@ -15,6 +16,7 @@ export class CpuThread {
   /** The thread's number in the machine's owner words. */
   readonly thread: number;
   readonly #pool: Piscina;
+  readonly #gate: LoadGate;
   readonly #remote: Remote<CpuService>;
   readonly #port: MessagePort;
   /** Resolves when the thread is gone, for whatever reason, and what follows from that was done. */
@@ -33,6 +35,7 @@ export class CpuThread {
     this.cpu = task.cpu;
     this.thread = task.thread;
     this.#pool = pool;
+    this.#gate = task.gate;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#remote = wrap<CpuService>(port1);
@@ -84,8 +87,14 @@ export class CpuThread {
     return this.#threadId;
   }
 
-  /** Ends the thread at once, wherever it is, as a crash would. */
+  /** Resolves when the thread may be ended: see {@link LoadGate}. */
+  mayEnd(): Promise<void> {
+    return closeLoadGate(this.#gate, this.ended);
+  }
+
+  /** Ends the thread wherever it is, as a crash would. */
   async kill(): Promise<void> {
+    await this.mayEnd();
     const worker = this.#pool.threads.find((thread) => thread.threadId === this.#threadId);
     await worker?.terminate();
   }

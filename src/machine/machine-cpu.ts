@@ -51,7 +51,10 @@ export class MachineCpu {
     this.#machine.raise(this.number, irq);
   }
 
-  /** Ends the CPU's thread at once, wherever it is: a fault for tests and stress. Resolves when it was dealt with. */
+  /**
+   * Ends the CPU's thread at once, wherever it is, only not before a module is loaded that it loads: a fault for tests
+   * and stress. Resolves when it was dealt with.
+   */
   kill(): Promise<void> {
     return this.#machine.kill(this.number);
   }

@@ -44,6 +44,7 @@ import { ConsoleTurns } from './console-turns.js';
 import { BARRIER_ABORTED, BARRIER_WAITING, type Barrier } from './cpu-service.js';
 import { CpuThread } from './cpu-thread.js';
 import { type CpuDiedError, MachinePanicError, MachineStateError } from './machine-errors.js';
+import { makeLoadGate } from './load-gate.js';
 import { HungTaskWatch } from './hung-task-watch.js';
 import { MachineCpu } from './machine-cpu.js';
 import { moduleUrl } from './module-url.js';
@@ -68,9 +69,6 @@ const PANIC_GRACE_MS = 1000;
 
 /** How long a halted machine's threads may take to end by themselves. */
 const HALT_LIMIT_MS = 1000;
-
-/** How long a thread may take to start, on a busy host. */
-const LOAD_LIMIT_MS = 60_000;
 
 /** What a machine tells its host. */
 export interface MachineEvents {
@@ -122,6 +120,8 @@ export class Machine extends EventEmitter<MachineEvents> {
       startThread: (task) => {
         this.#tasks.start(task);
       },
+      // Nobody ends this thread.
+      loading: (load) => load(),
     };
     this.#platform = new ThreadsPlatform(image.i32, CONSOLE_THREAD, epoch, threadHost, CONSOLE_PATIENCE_MS);
     // Until after boot nobody uses it.
@@ -180,7 +180,7 @@ export class Machine extends EventEmitter<MachineEvents> {
     try {
       await machine.#bringUp();
     } catch (error) {
-      await pool.destroy();
+      await machine.#endThreads();
       throw error;
     }
     return machine;
@@ -205,7 +205,13 @@ export class Machine extends EventEmitter<MachineEvents> {
   }
 
   #spawn(cpu: number): CpuThread {
-    const task = { buffer: this.image.buffer, cpu, thread: this.#nextThread++, epoch: this.#epoch };
+    const task = {
+      buffer: this.image.buffer,
+      cpu,
+      thread: this.#nextThread++,
+      epoch: this.#epoch,
+      gate: makeLoadGate(),
+    };
     return new CpuThread(this.#pool, task, (thread, error) => this.#died(thread, error));
   }
 
@@ -313,7 +319,7 @@ export class Machine extends EventEmitter<MachineEvents> {
     sendSignalFromOutside(this.console, this.#taskOf(pid), sig);
   }
 
-  /** Ends a task's thread at once, wherever it is: a fault for tests and stress. Resolves when it was dealt with. */
+  /** Ends a task's thread as {@link MachineCpu.kill} does that of a CPU. Resolves when it was dealt with. */
   async killTask(pid: number): Promise<void> {
     await this.#clock?.traced();
     await this.#tasks.kill(this.#taskOf(pid));
@@ -454,10 +460,13 @@ export class Machine extends EventEmitter<MachineEvents> {
     ]);
     limit.abort();
     await this.#clock?.traced();
-    // A thread that has just been started must not be ended while it loads its modules.
-    await Promise.race([this.#tasks.loaded, sleep(LOAD_LIMIT_MS, undefined, { ref: false })]);
-    await this.#pool.destroy();
+    await this.#endThreads();
     this.#logLeaks();
+  }
+
+  async #endThreads(): Promise<void> {
+    await Promise.all([...this.#threads.map((thread) => thread.mayEnd()), this.#tasks.mayEnd()]);
+    await this.#pool.destroy();
   }
 
   /** What the functions that ran here have allocated and not freed goes into the log, with debug.slab. */

@@ -9,7 +9,7 @@ export type Outcome =
 /** A function that runs on a CPU. */
 export type CpuFunction = (k: Kernel, args: unknown) => unknown;
 
-/** The exported function of a module. */
+/** The exported function of a module, by import: a thread may be ended in the middle of that (see `load-gate.ts`). */
 export async function loadFunction(url: string, name: string): Promise<CpuFunction> {
   const module = (await import(url)) as Record<string, unknown>;
   const found = module[name];

@@ -7,6 +7,7 @@ import { Kernel } from '../kernel/kernel.js';
 import { codeOfException, exitTask } from '../kernel/sched/exit.js';
 import { becomeTask, kthread, takeUpTask } from '../kernel/sched/kthread.js';
 import { put_task_struct } from '../kernel/sched/task-slots.js';
+import { endLoad, type LoadGate } from './load-gate.js';
 import { attempt, callOnCpu, failed, loadFunction, type Outcome } from './outcome.js';
 import { ThreadsPlatform } from './threads-platform.js';
 import { hostOfWorker, tellHost } from './worker-messages.js';
@@ -17,6 +18,7 @@ export interface TaskStart {
   readonly epoch: bigint;
   /** Number of the thread in the machine's owner words. */
   readonly thread: number;
+  readonly gate: LoadGate;
   /** The task whose stack it is. */
   readonly task: number;
   /** What it runs if the host has created the task; kernel threads know it themselves. */
@@ -24,10 +26,11 @@ export interface TaskStart {
 }
 
 /** The life of a task, on a thread of its own. */
-export async function runTaskThread({ buffer, epoch, thread, task, run }: TaskStart): Promise<Outcome> {
+export async function runTaskThread({ buffer, epoch, thread, gate, task, run }: TaskStart): Promise<Outcome> {
+  endLoad(gate);
   const image = new MemoryImage(buffer);
   // Which CPU it is, it learns when one is given to it.
-  const k = new Kernel(image, 0, new ThreadsPlatform(image.i32, thread, epoch, hostOfWorker));
+  const k = new Kernel(image, 0, new ThreadsPlatform(image.i32, thread, epoch, hostOfWorker(gate)));
   tellHost({ gfpTaskThread: { task, threadId } });
   if (run === undefined) {
     return attempt(() => {

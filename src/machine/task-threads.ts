@@ -4,6 +4,7 @@ import { task_comm, task_pid, writeAllowed } from '../kernel/core/tasks.js';
 import { TASK } from '../kernel/core/task-struct.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { prepareTask } from '../kernel/sched/kthread.js';
+import { closeLoadGate, type LoadGate, makeLoadGate } from './load-gate.js';
 import { MachineStateError, TaskDiedError, TaskError } from './machine-errors.js';
 import type { Outcome } from './outcome.js';
 import type { TaskStart } from './task-thread.js';
@@ -44,24 +45,19 @@ class TaskThread {
   /** Its number in the machine. */
   readonly thread: number;
   readonly ended: Promise<unknown>;
-  /** Resolves when it has loaded the kernel. */
-  readonly loaded: Promise<void>;
+  readonly gate: LoadGate;
   /** Its number in Node, once that is known. */
   threadId: number | undefined;
-  #hasLoaded: () => void = () => undefined;
 
-  constructor(thread: number, ended: Promise<unknown>) {
+  constructor(thread: number, ended: Promise<unknown>, gate: LoadGate) {
     this.thread = thread;
     this.ended = ended;
-    this.loaded = new Promise((resolve) => {
-      this.#hasLoaded = resolve;
-    });
+    this.gate = gate;
   }
 
-  /** It runs: it has loaded the kernel. */
-  noteThread(threadId: number): void {
-    this.threadId = threadId;
-    this.#hasLoaded();
+  /** Resolves when it may be ended: see {@link LoadGate}. */
+  mayEnd(): Promise<void> {
+    return closeLoadGate(this.gate, this.ended);
   }
 }
 
@@ -82,10 +78,9 @@ export class TaskThreads {
     return Promise.allSettled([...this.#threads.values()].map((thread) => thread.ended));
   }
 
-  /** Resolves when no thread is still loading what it runs: Node aborts when one is ended before. */
-  get loaded(): Promise<unknown> {
-    const threads = [...this.#threads.values()];
-    return Promise.allSettled(threads.map(({ ended, loaded }) => Promise.race([ended, loaded])));
+  /** Resolves when the threads of all tasks may be ended. */
+  mayEnd(): Promise<unknown> {
+    return Promise.all([...this.#threads.values()].map((thread) => thread.mayEnd()));
   }
 
   /** Starts a thread for a task that the kernel has created. */
@@ -120,7 +115,7 @@ export class TaskThreads {
   /** Learns which Node thread a task's is, so that {@link kill} can find it. */
   noteThread(task: number, threadId: number): void {
     const thread = this.#threads.get(task);
-    thread?.noteThread(threadId);
+    if (thread !== undefined) thread.threadId = threadId;
   }
 
   /** `threadId` in Node of the thread with a number in the machine; undefined if it is not known. */
@@ -129,12 +124,13 @@ export class TaskThreads {
     return undefined;
   }
 
-  /** Ends a task's thread at once, wherever it is, as a crash would. Resolves when that was dealt with. */
+  /** Ends a task's thread wherever it is, as a crash would. Resolves when that was dealt with. */
   async kill(task: number): Promise<void> {
     const thread = this.#threads.get(task);
     if (thread === undefined) return;
     // One that has just started tells soon which Node thread it is.
     while (thread.threadId === undefined && this.#threads.get(task) === thread) await sleep(1);
+    await thread.mayEnd();
     await this.#pool.threads.find((worker) => worker.threadId === thread.threadId)?.terminate();
     await thread.ended.catch(() => undefined);
   }
@@ -144,14 +140,15 @@ export class TaskThreads {
     const k = this.#host.console();
     const [pid, comm] = [task_pid(k, task), task_comm(k, task)];
     const thread = this.#host.nextThread();
-    const start: TaskStart = { buffer, epoch, thread, task, ...(run === undefined ? {} : { run }) };
+    const gate = makeLoadGate();
+    const start: TaskStart = { buffer, epoch, thread, gate, task, ...(run === undefined ? {} : { run }) };
     const filename = new URL('../../workers/task.js', import.meta.url).href;
     const ended = (this.#pool.run(start, { filename }) as Promise<Outcome>).catch(async (cause: unknown) => {
       const reason = cause instanceof Error ? cause.message : String(cause);
       await this.#host.taskDied(task, thread, reason);
       throw new TaskDiedError(pid, comm, reason);
     });
-    const entry = new TaskThread(thread, ended);
+    const entry = new TaskThread(thread, ended, gate);
     this.#threads.set(task, entry);
     return ended.finally(() => {
       // The slot may have another task by now.

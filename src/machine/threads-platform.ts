@@ -13,6 +13,8 @@ export interface ThreadHost {
   report(text: string): void;
   /** Starts a thread for a task. */
   startThread(task: number): void;
+  /** Loads a module on this thread, which must not be ended meanwhile. */
+  loading<Value>(load: () => Value): Value;
 }
 
 /** The world outside the kernel when every CPU is a thread: futexes, the host's clock, modules loaded on the spot. */
@@ -75,7 +77,7 @@ export class ThreadsPlatform implements Platform {
     const key = `${name}@${url}`;
     const known = this.#functions.get(key);
     if (known !== undefined) return known;
-    const loaded = loadFunction(url, name);
+    const loaded = this.#host.loading(() => loadFunction(url, name));
     this.#functions.set(key, loaded);
     return loaded;
   }

@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads';
+import { type LoadGate, loadInside } from './load-gate.js';
 import type { ThreadHost } from './threads-platform.js';
 
 /** What a thread of the machine tells its host, besides the answers to calls. */
@@ -17,11 +18,14 @@ export function tellHost(message: WorkerMessage): void {
 }
 
 /** The machine, as the kernel on a worker thread reaches it. */
-export const hostOfWorker: ThreadHost = {
-  report: (text) => {
-    tellHost({ gfpReport: text });
-  },
-  startThread: (task) => {
-    tellHost({ gfpStartThread: task });
-  },
-};
+export function hostOfWorker(gate: LoadGate): ThreadHost {
+  return {
+    report: (text) => {
+      tellHost({ gfpReport: text });
+    },
+    startThread: (task) => {
+      tellHost({ gfpStartThread: task });
+    },
+    loading: (load) => loadInside(gate, load),
+  };
+}

@@ -1,3 +1,8 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Machine, MachineStateError, SIGTERM, TaskDiedError, TaskError } from 'gfp';
 import { until } from '../support/until.js';
@@ -175,6 +180,30 @@ describe('a machine', () => {
     const task = machine.spawn(WORK, 'sleepForEver', sharedWords());
     await machine.killTask(task.pid);
     await expect(task.result).rejects.toThrow(TaskDiedError);
+  });
+
+  test('lets a thread load its module before it ends it: Node would abort', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gfp-slow-'));
+    const [module, begins, goOn] = ['slow.mjs', 'begins', 'go-on'].map((name) => join(folder, name));
+    writeFileSync(
+      module,
+      `import { existsSync, writeFileSync } from 'node:fs';
+      writeFileSync(${JSON.stringify(begins)}, '');
+      while (!existsSync(${JSON.stringify(goOn)}));
+      export default function pollForEver(k) { for (;;) k.poll(); }`,
+    );
+    const task = machine.spawn(WORK, 'callByNumber', pathToFileURL(module).href);
+    await until(() => existsSync(begins), 'the module');
+    let isKilled = false;
+    const killed = machine.killTask(task.pid).then(() => {
+      isKilled = true;
+    });
+    await pause(50);
+    expect(isKilled).toBe(false);
+    writeFileSync(goOn, '');
+    await killed;
+    await expect(task.result).rejects.toThrow(TaskDiedError);
+    rmSync(folder, { recursive: true });
   });
 
   test('brings the tasks of a CPU that is unplugged to others', async () => {

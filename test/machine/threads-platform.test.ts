@@ -21,6 +21,7 @@ function platform(reports: string[] = []): ThreadsPlatform {
     startThread: (task) => {
       reports.push(`a thread for task ${task}`);
     },
+    loading: (load) => load(),
   });
 }
 

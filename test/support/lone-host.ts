@@ -8,4 +8,5 @@ export const loneHost: ThreadHost = {
   startThread: (task) => {
     throw new Error(`there is no thread for task ${task}`);
   },
+  loading: (load) => load(),
 };
