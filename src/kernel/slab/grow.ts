@@ -83,7 +83,7 @@ export function cache_grow(k: Cpu, cache: number, gfp: gfp_t, node: number, fram
 /** A mask that asks for other memory than the cache's objects lie in is the caller's mistake (kmem_flagcheck). */
 function checkMask(k: Cpu, cache: number, gfp: gfp_t): void {
   if ((gfp & (__GFP_HIGHMEM | __GFP_DMA32)) !== 0)
-    BUG(k, `a slab cannot lie in high memory: mask 0x${gfp.toString(16)}`);
+    BUG(k, `a slab cannot lie in high memory: mask 0x${(gfp >>> 0).toString(16)}`);
   const isDma = (k.i32[cache + GFPFLAGS] & __GFP_DMA) !== 0;
   if (isDma !== ((gfp & __GFP_DMA) !== 0)) {
     BUG(
