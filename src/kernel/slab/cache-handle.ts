@@ -10,7 +10,9 @@ import { ARRAYS } from './kmem-cache.js';
  * destroyed they find no array, so that what is asked of it goes on to the long ones.
  */
 
-/** @throws KernelBug when a number is none of a cache, or of one that has been destroyed, which is noticed until its memory is used again */
+/**
+ * @throws KernelBug when a number is none of a cache; of one that was destroyed, as long as its memory is not that of a new one
+ */
 export function checkCache(k: Cpu, cache: number, what: string): void {
   if (k.i32[cache + ARRAYS + k.i32[KERNEL.nr_cpus]] !== KERNEL.no_array)
     BUG(k, `${what}: ${describeValue(cache)} is no cache, or one that was destroyed`);

@@ -35,7 +35,7 @@ export function tellOwners(k: Cpu, cache: number): SlabOwner[] {
   return owners(k, cache, becomesTold, false);
 }
 
-/** {@link slabOwners} of objects that have not been told. Nothing runs any more: no lock is taken, which a dead thread may have. */
+/** {@link slabOwners} that were not told. Nothing runs any more: no lock is taken, which a dead thread may have. */
 export function untoldOwners(k: Cpu, cache: number): SlabOwner[] {
   return owners(k, cache, isUntold, true);
 }
