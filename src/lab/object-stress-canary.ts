@@ -1,3 +1,5 @@
+import { hex } from './stress-hex.js';
+
 /**
  * The canary of an object: words that its holder writes after the allocation and checks before the free. All words of a small
  * object, of a large one the first, the last, and some between.
@@ -53,8 +55,4 @@ export function construct(i32: Int32Array, base: number, words: number): void {
 export function isConstructed(i32: Int32Array, base: number, words: number): boolean {
   for (let i = 0; i < words; i = next(i, words)) if (i32[base + i] !== CONSTRUCTED + i) return false;
   return true;
-}
-
-function hex(value: number): string {
-  return `0x${(value >>> 0).toString(16)}`;
 }

@@ -1,4 +1,5 @@
 import { OBJECT_COUNTERS, type ObjectCounter } from './object-stress-result.js';
+import { type HowToStop, stopRun } from './stress-stop.js';
 
 /**
  * The memory that the tasks of a stress run of objects and its host share, besides the machine's own: it outlives a task's
@@ -31,13 +32,6 @@ const SLOT_DOUBLES = 6;
 const RING_DOUBLES = 4;
 const TASK_DOUBLES =
   Math.ceil((BLOCK_DOUBLES + OBJECT_COUNTERS.length + SLOTS * SLOT_DOUBLES + RING * RING_DOUBLES) / 8) * 8;
-
-/** Go on. */
-export const RUN = 0;
-/** The time is over: free everything, and end. */
-export const STOP_AND_FREE = 1;
-/** Something has failed: end at once, and leave everything as it is. */
-export const STOP_AT_ONCE = 2;
 
 /** The kernel hands out an object. */
 export const ALLOCATING = 1;
@@ -80,14 +74,14 @@ export class ObjectControl {
     return new ObjectControl(buffer);
   }
 
+  /** RUN, or how to stop. */
   stopState(): number {
     return Atomics.load(this.i32, STOP);
   }
 
   /** Ends the run, unless it was already told to end more quickly. */
-  stop(state: typeof STOP_AND_FREE | typeof STOP_AT_ONCE): void {
-    if (state === STOP_AT_ONCE) Atomics.store(this.i32, STOP, state);
-    else Atomics.compareExchange(this.i32, STOP, RUN, state);
+  stop(how: HowToStop): void {
+    stopRun(this.i32, STOP, how);
   }
 
   /** A cache or pool that all share; written before the tasks begin. */

@@ -1,6 +1,5 @@
-import type { AuditReport } from '../kernel/debug/audit.js';
-import type { StressFault } from './stress-fault.js';
-import type { FaultResult, StressPanic, StressProgress } from './stress-result.js';
+import type { CommonStressOptions } from './stress-options.js';
+import type { CommonStressResult, FirstFailure } from './stress-result.js';
 
 /** What the tasks do, by name. */
 export const OBJECT_WORKLOADS = ['kmalloc', 'slab', 'mempool'] as const;
@@ -36,52 +35,21 @@ export const OBJECT_COUNTERS = [
 export type ObjectCounter = (typeof OBJECT_COUNTERS)[number];
 
 /** What a stress run of objects shall do. */
-export interface ObjectStressOptions {
+export interface ObjectStressOptions extends CommonStressOptions {
   readonly workload: ObjectWorkload;
   /** Default: two for each CPU, at least 4. */
   readonly tasks?: number;
-  readonly seconds: number;
-  /** Of the random numbers, 32 bits. A seed repeats the kind of a run, not the run. */
-  readonly seed: number;
-  readonly faults?: readonly StressFault[];
   /** How long a task may make no progress. */
   readonly hangSeconds?: number;
-  /** Called about four times a second. */
-  readonly onProgress?: (progress: StressProgress) => void;
 }
 
-export type ObjectStressFailureKind =
-  'canary' | 'exception' | 'panic' | 'report' | 'hang' | 'counter' | 'objects' | 'pages' | 'audit';
+export type ObjectStressFailureResult = FirstFailure<'canary' | 'counter' | 'objects'>;
 
-/** The first thing that went wrong. */
-export interface ObjectStressFailureResult {
-  readonly kind: ObjectStressFailureKind;
-  readonly message: string;
-  /** The kernel's report, if there is one. */
-  readonly report?: string;
-}
-
-/** What a stress run of objects has found. */
-export interface ObjectStressResult {
-  /** `passed`; `panicked` by a kill, as it must; or `failed`. */
-  readonly verdict: 'passed' | 'panicked' | 'failed';
+/** What a stress run of objects has found; its free pages are counted with all caches shrunk. */
+export interface ObjectStressResult extends CommonStressResult<ObjectStressFailureResult> {
   readonly workload: ObjectWorkload;
-  readonly seed: number;
-  /** The time asked for, and the time that the tasks really worked. */
-  readonly seconds: number;
-  readonly elapsedSeconds: number;
   readonly tasks: number;
   readonly counters: Readonly<Record<ObjectCounter, number>>;
-  readonly operationsPerSecond: number;
   /** Objects that the kernel was handing out or taking back when a task was killed: each may be missing afterwards. */
   readonly inFlight: number;
-  /** Free pages at first and in the end, caches shrunk; undefined after a panic or a failure. */
-  readonly pages: { readonly before: number; readonly after: number } | undefined;
-  readonly faults: readonly FaultResult[];
-  /** Reports of the kernel that are no failure: a death, a lock held long. Their first lines. */
-  readonly notices: readonly string[];
-  /** What the audit found in the end; undefined when the machine could not be audited. */
-  readonly audit: AuditReport | undefined;
-  readonly panic: StressPanic | undefined;
-  readonly failure: ObjectStressFailureResult | undefined;
 }

@@ -1,16 +1,16 @@
-import { KernelPanic, MachineHalted } from '../kernel/core/errors.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { firstCache, nextCache } from '../kernel/slab/cache-chain.js';
-import { ObjectControl, STOP_AND_FREE, STOP_AT_ONCE } from './object-stress-control.js';
+import { ObjectControl } from './object-stress-control.js';
 import { endShared, kindsOf, makeShared } from './object-stress-kinds.js';
 import { ObjectWorker, type ObjectTaskPlan } from './object-stress-worker.js';
 import { objectStep } from './object-stress-workloads.js';
+import { guarded, STOP_AND_FREE } from './stress-stop.js';
 
 /** What runs on the machine in a stress run of objects. */
 
 /** A task: until it is told to stop. */
 export function objectTask(k: Kernel, plan: ObjectTaskPlan): void {
-  guarded(k, plan, (worker) => {
+  asTask(k, plan, (worker) => {
     const { control, number } = worker;
     const step = objectStep(plan.workload, worker);
     while (worker.runs) {
@@ -38,7 +38,7 @@ export interface Settled {
 export function settle(k: Kernel, plan: ObjectTaskPlan): Settled {
   let lost = 0;
   let problems: string[] = [];
-  guarded(k, plan, (worker) => {
+  asTask(k, plan, (worker) => {
     for (let task = 0; task < worker.control.tasks; task++) lost += worker.settle(task);
     problems = endShared(k, worker.control, plan.workload, lost);
   });
@@ -53,13 +53,10 @@ export function shrinkAll(k: Kernel): void {
   k.drain_all_pages();
 }
 
-/** A failure of one task ends the run of all. */
-function guarded(k: Kernel, plan: ObjectTaskPlan, action: (worker: ObjectWorker) => void): void {
+/** Does something as the task of a plan. */
+function asTask(k: Kernel, plan: ObjectTaskPlan, action: (worker: ObjectWorker) => void): void {
   const control = new ObjectControl(plan.buffer);
-  try {
+  guarded(control, () => {
     action(new ObjectWorker(k, control, plan, kindsOf(k, control, plan.workload)));
-  } catch (error) {
-    if (!(error instanceof KernelPanic || error instanceof MachineHalted)) control.stop(STOP_AT_ONCE);
-    throw error;
-  }
+  });
 }

@@ -8,12 +8,11 @@ import {
   type ObjectControl,
   type ObjectRecord,
   RAW,
-  RUN,
   SLOTS,
-  STOP_AT_ONCE,
 } from './object-stress-control.js';
 import type { ObjectCounter, ObjectWorkload } from './object-stress-result.js';
 import { StressRandom } from './stress-random.js';
+import { RUN, STOP_AT_ONCE } from './stress-stop.js';
 
 /** What a task of a stress run of objects is told. */
 export interface ObjectTaskPlan {

@@ -1,4 +1,5 @@
 import { PAGE_WORDS } from '../arch/page.js';
+import { hex } from './stress-hex.js';
 
 /**
  * The canary: words in every page of a block that its holder writes after the allocation and checks before the free.
@@ -117,8 +118,4 @@ export function describeCanaryFault(fault: CanaryFault): string {
     `pfn ${hex(pfn)} word ${word} is ${hex(found)} and not ${hex(expected)}` +
     ` (the page says: CPU ${cpuOfTag(tag)}, its block ${tag & 0xffffff})`
   );
-}
-
-function hex(value: number): string {
-  return `0x${(value >>> 0).toString(16)}`;
 }

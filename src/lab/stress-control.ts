@@ -1,5 +1,6 @@
 import { MAX_ORDER } from '../kernel/mm/zone.js';
 import type { Operation } from './stress-operations.js';
+import { type HowToStop, stopRun } from './stress-stop.js';
 
 /**
  * The memory that the CPUs of a stress run and its host share, besides the machine's own: it outlives a CPU's thread.
@@ -23,13 +24,6 @@ const SEQUENCE = 2;
 const FLIGHT = 3;
 const NOTED = 4;
 const COUNTERS = 16;
-
-/** Go on. */
-export const RUN = 0;
-/** The time is over: free everything, and end. */
-export const STOP_AND_FREE = 1;
-/** Something has failed: end at once, and leave everything as it is. */
-export const STOP_AT_ONCE = 2;
 
 /** Nobody works with a CPU's table. */
 export const TABLE_FREE = 0;
@@ -109,15 +103,14 @@ export class StressControl {
     return new StressControl(buffer);
   }
 
-  /** RUN, STOP_AND_FREE or STOP_AT_ONCE. */
+  /** RUN, or how to stop. */
   stopState(): number {
     return Atomics.load(this.i32, STOP);
   }
 
   /** Ends the run, unless it was already told to end more quickly. */
-  stop(state: typeof STOP_AND_FREE | typeof STOP_AT_ONCE): void {
-    if (state === STOP_AT_ONCE) Atomics.store(this.i32, STOP, state);
-    else Atomics.compareExchange(this.i32, STOP, RUN, state);
+  stop(how: HowToStop): void {
+    stopRun(this.i32, STOP, how);
   }
 
   // Who works with a table

@@ -1,16 +1,9 @@
-import { KernelPanic, MachineHalted } from '../kernel/core/errors.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { MPOL_DEFAULT } from '../kernel/mm/mempolicy.js';
-import {
-  RUN,
-  STOP_AND_FREE,
-  STOP_AT_ONCE,
-  StressControl,
-  TABLE_FREE,
-  TABLE_ORPHANED,
-} from './stress-control.js';
+import { StressControl, TABLE_FREE, TABLE_ORPHANED } from './stress-control.js';
 import { OP_RESCUE } from './stress-operations.js';
 import type { StressWorkload } from './stress-options.js';
+import { guarded, RUN, STOP_AND_FREE } from './stress-stop.js';
 import { Stressor } from './stress-stressor.js';
 import { StressTable } from './stress-table.js';
 import { workloadStep } from './stress-workloads.js';
@@ -69,16 +62,6 @@ export function settle(k: Kernel, task: StressTask): void {
 /** Brings the free pages of all CPUs' lists back to the buddy system. Runs on one CPU. */
 export function drain(k: Kernel): void {
   k.drain_all_pages();
-}
-
-/** A failure on one CPU ends the run on all. */
-function guarded(control: StressControl, action: () => void): void {
-  try {
-    action();
-  } catch (error) {
-    if (!(error instanceof KernelPanic || error instanceof MachineHalted)) control.stop(STOP_AT_ONCE);
-    throw error;
-  }
 }
 
 /** Waits until the blocks of this CPU's former life are in order. */

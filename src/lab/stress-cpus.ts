@@ -1,29 +1,18 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { locksLost } from '../kernel/hotplug.js';
-import { CpuDiedError, CpuError, MachinePanicError } from '../machine/machine-errors.js';
+import { CpuDiedError } from '../machine/machine-errors.js';
 import type { Machine } from '../machine/machine.js';
-import { RUN, type StressControl } from './stress-control.js';
-import type { FaultyRun } from './stress-faults.js';
+import type { StressControl } from './stress-control.js';
 import type { StressTask } from './stress-cpu.js';
-import type { FlyingBlock } from './stress-table.js';
-import { StressTable } from './stress-table.js';
+import type { FaultyCpus } from './stress-faults.js';
+import { problemOf, type StressProblem } from './stress-problem.js';
+import { type FlyingBlock, StressTable } from './stress-table.js';
+import { within } from './stress-within.js';
 
 /** The functions that run on the CPUs. */
 const MODULE = new URL('./stress-cpu.js', import.meta.url).href;
 
 /** A CPU that has made no progress for so long hangs. Milliseconds. */
 const HANG_MS = 10_000;
-
-/** How long the work at the beginning and at the end of a run may take. Milliseconds. */
-export const END_LIMIT_MS = 60_000;
-
-/** How a CPU's function failed. */
-export interface CpuProblem {
-  readonly kind: 'canary' | 'block' | 'exception' | 'panic';
-  readonly cpu: number;
-  readonly message: string;
-  readonly report?: string;
-}
 
 interface CpuState {
   lives: number;
@@ -35,15 +24,14 @@ interface CpuState {
 }
 
 /** The CPUs of a stress run, as its host sees them. */
-export class StressCpus implements FaultyRun {
+export class StressCpus implements FaultyCpus {
   readonly #machine: Machine;
   readonly #control: StressControl;
   readonly #task: Omit<StressTask, 'life'>;
-  readonly #onProblem: (problem: CpuProblem) => void;
+  readonly #onProblem: (problem: StressProblem) => void;
   readonly #states = new Map<number, CpuState>();
   readonly #runs = new Set<Promise<void>>();
   readonly #dying = new Set<number>();
-  #start = 0;
   #giveUp: () => void = () => undefined;
   readonly #givenUp: Promise<void>;
 
@@ -51,7 +39,7 @@ export class StressCpus implements FaultyRun {
     machine: Machine,
     control: StressControl,
     task: Omit<StressTask, 'life'>,
-    onProblem: (problem: CpuProblem) => void,
+    onProblem: (problem: StressProblem) => void,
   ) {
     this.#machine = machine;
     this.#control = control;
@@ -71,16 +59,11 @@ export class StressCpus implements FaultyRun {
     return this.#states.get(cpu)?.lives ?? 0;
   }
 
-  seconds(): number {
-    return (performance.now() - this.#start) / 1000;
-  }
-
   operations(): number {
     return this.numbers().reduce((sum, cpu) => sum + this.#control.count(cpu, 'operations'), 0);
   }
 
   startAll(): void {
-    this.#start = performance.now();
     for (const cpu of this.#machine.onlineCpus()) this.start(cpu);
   }
 
@@ -106,10 +89,6 @@ export class StressCpus implements FaultyRun {
         this.#runs.delete(run);
       });
     this.#runs.add(run);
-  }
-
-  runs(): boolean {
-    return this.#control.stopState() === RUN;
   }
 
   /** Kills a CPU: its death is no failure. Resolves when the machine has dealt with it. */
@@ -191,36 +170,6 @@ export class StressCpus implements FaultyRun {
   async #onSomeCpu(name: string): Promise<void> {
     const [cpu = 0] = this.#machine.onlineCpus();
     const done = this.#machine.cpu(cpu).run(MODULE, name, { ...this.#task, life: this.lives(cpu) });
-    await within(done, END_LIMIT_MS, `${name}() did not end on CPU ${cpu}`);
+    await within(done, `${name}() did not end on CPU ${cpu}`);
   }
-}
-
-/** Waits for something, but not for ever. */
-export async function within<Value>(
-  promise: Promise<Value>,
-  milliseconds: number,
-  message: string,
-): Promise<Value> {
-  const over = new AbortController();
-  const late = sleep(milliseconds, undefined, { signal: over.signal }).then(() => {
-    throw new Error(`${message} within ${milliseconds / 1000} s`);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    over.abort();
-    late.catch(() => undefined);
-  }
-}
-
-/** How a CPU's function has ended. */
-export function problemOf(cpu: number, error: unknown): CpuProblem {
-  if (error instanceof MachinePanicError)
-    return { kind: 'panic', cpu, message: error.message, report: error.report };
-  const message = error instanceof Error ? error.message : String(error);
-  if (!(error instanceof CpuError)) return { kind: 'exception', cpu, message };
-  if (error.thrown === 'StressFailure') {
-    return { kind: message.includes('canary broken') ? 'canary' : 'block', cpu, message };
-  }
-  return { kind: 'exception', cpu, message, report: error.report ?? error.stack ?? message };
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MachineStateError } from '../machine/machine-errors.js';
 import type { Machine } from '../machine/machine.js';
 import type { KillFault, KillTaskFault, OfflineFault, StressFault } from './stress-fault.js';
+import { messageOf } from './stress-problem.js';
 import type { Kill } from './stress-reports.js';
 import type { FaultResult } from './stress-result.js';
 import type { FlyingBlock } from './stress-table.js';
@@ -10,10 +11,19 @@ import type { FlyingBlock } from './stress-table.js';
 /** A killed CPU comes back after this time. Milliseconds. */
 const REVIVAL_MS = 1000;
 
-/** The run to whose machine something is done: what it does itself about that. */
+/** The run to whose machine something is done. */
 export interface FaultyRun {
   /** Whether it goes on. */
   runs(): boolean;
+  /** Called when the machine fails at a fault. */
+  onError(cpu: number, error: unknown): void;
+  /** Without them the CPUs have nothing of the run: its tasks go on elsewhere, and come back by themselves. */
+  readonly cpus?: FaultyCpus;
+  readonly tasks?: FaultyTasks;
+}
+
+/** The CPUs of a run that works on them itself: what it does about a fault. */
+export interface FaultyCpus {
   /** Kills a CPU. Resolves when the machine has dealt with it. */
   kill(cpu: number): Promise<void>;
   /** A CPU that was killed held no lock: what was lost with it. */
@@ -38,9 +48,7 @@ export interface FaultyTasks {
 export class StressFaults {
   readonly #machine: Machine;
   readonly #run: FaultyRun;
-  readonly #tasks: FaultyTasks | undefined;
   readonly #faults: readonly StressFault[];
-  readonly #onError: (cpu: number, error: unknown) => void;
   readonly #results = new Map<StressFault, FaultResult>();
   readonly #kills: { victim: string; start: number; milliseconds: number }[] = [];
   readonly #under: Promise<void>[] = [];
@@ -48,21 +56,12 @@ export class StressFaults {
   /** Blocks that were on their way when a CPU died. */
   readonly inFlight: FlyingBlock[] = [];
 
-  /** @param onError called when the machine fails at a fault */
-  constructor(
-    machine: Machine,
-    run: FaultyRun,
-    faults: readonly StressFault[],
-    onError: (cpu: number, error: unknown) => void,
-    tasks?: FaultyTasks,
-  ) {
-    this.#onError = onError;
+  constructor(machine: Machine, faults: readonly StressFault[] = [], run: FaultyRun) {
     // Every fault waits for it.
     setMaxListeners(0, this.#over.signal);
     this.#machine = machine;
-    this.#run = run;
-    this.#tasks = tasks;
     this.#faults = faults;
+    this.#run = run;
   }
 
   schedule(): void {
@@ -107,9 +106,9 @@ export class StressFaults {
       else await this.#unplug(fault, start);
     } catch (error) {
       const outcome = this.#machine.panicked ? 'panicked' : 'refused';
-      const detail = error instanceof Error ? error.message : String(error);
+      const detail = messageOf(error);
       if (outcome === 'refused' && !(error instanceof MachineStateError)) {
-        this.#onError(fault.kind === 'kill-task' ? -1 : fault.cpu, error);
+        this.#run.onError(fault.kind === 'kill-task' ? -1 : fault.cpu, error);
       }
       this.#results.set(fault, { fault, outcome, detail, milliseconds: performance.now() - start });
     }
@@ -133,7 +132,7 @@ export class StressFaults {
   }
 
   async #killTask(fault: KillTaskFault, start: number): Promise<void> {
-    const tasks = this.#tasks;
+    const { tasks } = this.#run;
     const name = tasks?.nameOf(fault.task);
     if (tasks === undefined || name === undefined)
       throw new MachineStateError(`there is no task ${fault.task}`);
@@ -145,10 +144,12 @@ export class StressFaults {
 
   async #killCpu(fault: KillFault, start: number): Promise<void> {
     const { cpu } = fault;
+    const { cpus } = this.#run;
     if (!this.#machine.onlineCpus().includes(cpu)) throw new MachineStateError(`CPU ${cpu} is not online`);
-    if (!(await this.#kill(fault, `CPU#${cpu}`, start, () => this.#run.kill(cpu)))) return;
+    const kill = (): Promise<void> => cpus?.kill(cpu) ?? this.#machine.cpu(cpu).kill();
+    if (!(await this.#kill(fault, `CPU#${cpu}`, start, kill))) return;
     const milliseconds = performance.now() - start;
-    const flying = this.#run.abandon(cpu);
+    const flying = cpus?.abandon(cpu) ?? [];
     this.inFlight.push(...flying);
     const lost = flying.map(({ doing, order }) => `, was ${doing} a block of order ${order}`).join('');
     const done = { fault, outcome: 'done', milliseconds } as const;
@@ -156,18 +157,18 @@ export class StressFaults {
     await this.#pause(REVIVAL_MS);
     await this.#machine.cpu(cpu).online();
     if (this.#isOver()) return;
-    this.#run.start(cpu);
+    cpus?.start(cpu);
     this.#results.set(fault, { ...done, detail: `held no lock${lost}; back again` });
   }
 
   async #unplug(fault: OfflineFault, start: number): Promise<void> {
     const { cpu, back } = fault;
     await this.#machine.cpu(cpu).offline();
-    this.#run.setUnplugged(cpu, true);
+    this.#run.cpus?.setUnplugged(cpu, true);
     const milliseconds = performance.now() - start;
     await this.#pause(back === undefined ? Infinity : back * 1000);
     await this.#machine.cpu(cpu).online();
-    this.#run.setUnplugged(cpu, false);
+    this.#run.cpus?.setUnplugged(cpu, false);
     const detail = this.#isOver() ? 'back at the end' : `back after ${back} s`;
     this.#results.set(fault, { fault, outcome: 'done', detail, milliseconds });
   }

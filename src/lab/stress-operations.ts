@@ -1,4 +1,5 @@
 import { MPOL_BIND, MPOL_DEFAULT, MPOL_INTERLEAVE, MPOL_PREFERRED } from '../kernel/mm/mempolicy.js';
+import { hex } from './stress-hex.js';
 
 /** What a CPU notes of each operation, so that a failure can be told with what led to it. */
 export const OP_ALLOC = 1;
@@ -61,8 +62,4 @@ function textOf({ code, order, mask, detail, pfn, finished }: Operation): string
     default:
       return 'nothing yet';
   }
-}
-
-function hex(value: number): string {
-  return `0x${(value >>> 0).toString(16)}`;
 }

@@ -15,9 +15,8 @@ export const STRESS_WORKLOAD_SUMMARIES: Record<StressWorkload, string> = {
   orders: 'blocks of all orders, compound, zeroed, atomic, cold, from all zones',
 };
 
-/** What a stress run shall do. */
-export interface StressOptions {
-  readonly workload: StressWorkload;
+/** What every stress run shall do, whatever it stresses. */
+export interface CommonStressOptions {
   /** How long; then all is freed and checked. */
   readonly seconds: number;
   /** Of the random numbers, 32 bits. Threads meet as they like, so a seed repeats the kind of a run, not the run. */
@@ -25,4 +24,9 @@ export interface StressOptions {
   readonly faults?: readonly StressFault[];
   /** Called about four times a second. */
   readonly onProgress?: (progress: StressProgress) => void;
+}
+
+/** What a stress run of pages shall do. */
+export interface StressOptions extends CommonStressOptions {
+  readonly workload: StressWorkload;
 }

@@ -38,17 +38,23 @@ export interface FaultResult {
   readonly milliseconds: number;
 }
 
-export type StressFailureKind =
-  'canary' | 'block' | 'exception' | 'panic' | 'report' | 'hang' | 'audit' | 'pages';
+export type CommonFailureKind = 'exception' | 'panic' | 'report' | 'hang' | 'pages' | 'audit';
 
-/** The first thing that went wrong. */
-export interface StressFailureResult {
-  readonly kind: StressFailureKind;
-  /** -1 when it is no single CPU's. */
-  readonly cpu: number;
+/**
+ * The first thing that went wrong.
+ *
+ * @typeParam Kind what cannot go wrong in every run
+ */
+export interface FirstFailure<Kind extends string> {
+  readonly kind: Kind | CommonFailureKind;
   readonly message: string;
   /** The kernel's report, if there is one. */
   readonly report?: string;
+}
+
+export interface StressFailureResult extends FirstFailure<'canary' | 'block'> {
+  /** -1 when it is no single CPU's. */
+  readonly cpu: number;
   /** The last operations of each CPU, oldest first. */
   readonly lastOperations: readonly { readonly cpu: number; readonly operations: readonly string[] }[];
 }
@@ -61,18 +67,34 @@ export interface StressPanic {
   readonly milliseconds: number;
 }
 
-/** What a stress run has found. */
-export interface StressResult {
-  /** `passed`; `panicked` by a kill, as it must; or `failed`. */
-  readonly verdict: 'passed' | 'panicked' | 'failed';
-  readonly workload: StressWorkload;
+/** `passed`; `panicked` by a kill, as it must; or `failed`. */
+export type StressVerdict = 'passed' | 'panicked' | 'failed';
+
+/** What every stress run has found, whatever it stresses. */
+export interface CommonStressResult<Failure extends FirstFailure<string> = FirstFailure<string>> {
+  readonly verdict: StressVerdict;
+  readonly workload: string;
   readonly seed: number;
-  /** The time asked for, and the time that the CPUs really worked. */
+  /** The time asked for, and the time that CPUs or tasks really worked. */
   readonly seconds: number;
   readonly elapsedSeconds: number;
+  readonly operationsPerSecond: number;
+  readonly faults: readonly FaultResult[];
+  /** Free pages at first and in the end; undefined after a panic or a failure. */
+  readonly pages: { readonly before: number; readonly after: number } | undefined;
+  /** Reports of the kernel that are no failure: a death, a lock held long. Their first lines. */
+  readonly notices: readonly string[];
+  /** What the audit found in the end; undefined when the machine could not be audited. */
+  readonly audit: AuditReport | undefined;
+  readonly panic: StressPanic | undefined;
+  readonly failure: Failure | undefined;
+}
+
+/** What a stress run of pages has found. */
+export interface StressResult extends CommonStressResult<StressFailureResult> {
+  readonly workload: StressWorkload;
   readonly cpus: readonly StressCpuResult[];
   readonly total: StressCounts;
-  readonly operationsPerSecond: number;
   readonly numa: NumaCounters;
   /** Share of free memory in blocks too small for an order, by order: at first, under load, in the end. */
   readonly unusable: {
@@ -80,16 +102,9 @@ export interface StressResult {
     readonly loaded: readonly number[];
     readonly after: readonly number[];
   };
-  readonly faults: readonly FaultResult[];
   /** Blocks that the kernel was handing out or taking back when a CPU died: each may be missing afterwards. */
   readonly inFlight: readonly FlyingBlock[];
-  /** Free pages at first and in the end, and the frames that are still in use; undefined after a panic or a failure. */
+  /** With the frames that are still in use. */
   readonly pages:
     { readonly before: number; readonly after: number; readonly missing: readonly number[] } | undefined;
-  /** Reports of the kernel that are no failure: a death, a lock held long. Their first lines. */
-  readonly notices: readonly string[];
-  /** What the audit found in the end; undefined when the machine could not be audited. */
-  readonly audit: AuditReport | undefined;
-  readonly panic: StressPanic | undefined;
-  readonly failure: StressFailureResult | undefined;
 }

@@ -1,7 +1,8 @@
 import type { Kernel } from '../kernel/kernel.js';
 import { frameWord } from '../kernel/mm/address.js';
 import { checkCanary, describeCanaryFault } from './stress-canary.js';
-import { MAIL_HEAD, MAIL_TAIL, SLOT_WORDS, STOP_AT_ONCE, type StressControl } from './stress-control.js';
+import { MAIL_HEAD, MAIL_TAIL, SLOT_WORDS, type StressControl } from './stress-control.js';
+import { STOP_AT_ONCE } from './stress-stop.js';
 
 /**
  * The table of the blocks that a CPU holds, in shared memory: when the CPU dies, another one verifies and frees them.

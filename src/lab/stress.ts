@@ -1,25 +1,21 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { KernelPanic, WaitGivenUp } from '../kernel/core/errors.js';
 import type { AuditReport } from '../kernel/debug/audit.js';
-import { describeViolation } from '../kernel/debug/audit-describe.js';
 import { globalNumaCounters, type NumaCounters } from '../kernel/fs/numa-counters.js';
 import { makeContextIdle } from '../kernel/hotplug.js';
 import type { Machine } from '../machine/machine.js';
-import { STOP_AND_FREE, STOP_AT_ONCE, StressControl } from './stress-control.js';
-import { type CpuProblem, END_LIMIT_MS, problemOf, StressCpus, within } from './stress-cpus.js';
+import { StressControl } from './stress-control.js';
+import { StressCpus } from './stress-cpus.js';
 import { StressFaults } from './stress-faults.js';
+import { StressFindings } from './stress-findings.js';
 import { freeOrSlabPages, freePages, unusableByOrder, usedFrames } from './stress-memory.js';
 import { describeOperation } from './stress-operations.js';
 import type { StressOptions } from './stress-options.js';
-import { isNotice, panicByKill, reportTitle } from './stress-reports.js';
-import type { StressFailureKind, StressFailureResult, StressPanic, StressResult } from './stress-result.js';
+import { messageOf, problemOf, type StressProblem } from './stress-problem.js';
+import type { StressFailureResult, StressResult } from './stress-result.js';
+import { RUN, STOP_AND_FREE, STOP_AT_ONCE } from './stress-stop.js';
 import { cpuResults, sumCounts } from './stress-totals.js';
-
-/** A machine that has nothing to do is looked at so often. Milliseconds. */
-const WATCH_MS = 250;
-
-/** A kill that hits a lock must stop the machine within this time. Milliseconds. */
-const PANIC_LIMIT_MS = 2000;
+import { StressWatch } from './stress-watch.js';
+import { within } from './stress-within.js';
 
 /** Slots of a CPU's table: its share of the pages and half as much again, within these limits. */
 const MIN_SLOTS = 256;
@@ -59,60 +55,78 @@ class StressRun {
   readonly #control: StressControl;
   readonly #cpus: StressCpus;
   readonly #faults: StressFaults;
-  readonly #notices: string[] = [];
-  #failure: StressFailureResult | undefined;
-  #panic: StressPanic | undefined;
+  readonly #findings: StressFindings<'canary' | 'block', Pick<StressFailureResult, 'cpu' | 'lastOperations'>>;
+  readonly #watch: StressWatch;
   #elapsed = 0;
-  #hurry: () => void = () => undefined;
 
   constructor(machine: Machine, options: StressOptions) {
     this.#machine = machine;
     this.#options = options;
     const share = Math.floor(Math.min(freePages(machine.console), MAX_FILLED_PAGES) / machine.cpus);
     const slots = Math.min(MAX_SLOTS, Math.max(MIN_SLOTS, Math.ceil(share * 1.5)));
-    this.#control = StressControl.create(machine.cpus, slots);
-    const task = { buffer: this.#control.buffer, workload: options.workload, seed: options.seed, share };
-    this.#cpus = new StressCpus(machine, this.#control, task, (problem) => {
+    const control = StressControl.create(machine.cpus, slots);
+    this.#control = control;
+    const task = { buffer: control.buffer, workload: options.workload, seed: options.seed, share };
+    const cpus = new StressCpus(machine, control, task, (problem) => {
       this.#problem(problem);
     });
-    this.#faults = new StressFaults(machine, this.#cpus, options.faults ?? [], (cpu, error) => {
-      this.#problem(problemOf(cpu, error));
+    this.#cpus = cpus;
+    this.#faults = new StressFaults(machine, options.faults, {
+      runs: () => control.stopState() === RUN,
+      onError: (cpu, error) => {
+        this.#problem(problemOf(cpu, error));
+      },
+      cpus,
     });
+    this.#findings = new StressFindings(
+      machine,
+      () => this.#faults.kills(),
+      (cpu) => {
+        control.stop(STOP_AT_ONCE);
+        const lastOperations = cpus.numbers().map((number) => ({
+          cpu: number,
+          operations: control.lastOperations(number).map(describeOperation),
+        }));
+        return { cpu, lastOperations };
+      },
+    );
+    this.#watch = new StressWatch(
+      machine,
+      options,
+      () => cpus.operations(),
+      () => {
+        this.#lookForHangs();
+      },
+    );
   }
 
   async run(): Promise<StressResult> {
-    const onReport = (text: string): void => {
-      this.#reported(text);
-    };
-    this.#machine.on('report', onReport);
-    try {
-      return await this.#run();
-    } finally {
-      this.#machine.off('report', onReport);
-    }
+    return await this.#findings.listen(() => this.#run());
   }
 
   async #run(): Promise<StressResult> {
     const before = await this.#baseline();
-    const watch = setInterval(() => {
-      this.#watch();
-    }, WATCH_MS);
-    const start = performance.now();
+    const loaded = await this.#watch.during(() => this.#work());
+    const { audit, pages } = await this.#check(before);
+    return this.#result(before, loaded ?? before.unusable, audit, pages);
+  }
+
+  /** Lets the CPUs work until the time is over; the unusable free space index under load. */
+  async #work(): Promise<number[] | undefined> {
+    this.#watch.start();
     this.#cpus.startAll();
     this.#faults.schedule();
-    await this.#timeIsOver();
-    const loaded = this.#unusableNow() ?? before.unusable;
+    await this.#findings.pause(this.#options.seconds);
+    const loaded = this.#unusableNow();
     this.#control.stop(STOP_AND_FREE);
-    this.#elapsed = (performance.now() - start) / 1000;
+    this.#elapsed = this.#watch.seconds();
     try {
-      await within(this.#faults.end(), END_LIMIT_MS, 'the faults did not end');
+      await within(this.#faults.end(), 'the faults did not end');
     } catch (error) {
       this.#problem(problemOf(-1, error));
     }
     await this.#cpus.end();
-    clearInterval(watch);
-    const { audit, pages } = await this.#check(before);
-    return this.#result(before, loaded, audit, pages);
+    return loaded;
   }
 
   /** The unusable free space index; undefined when a lock that it needs has died with its owner. */
@@ -139,113 +153,48 @@ class StressRun {
     };
   }
 
-  /** Waits for the end of the run: by time, or because something has happened. */
-  async #timeIsOver(): Promise<void> {
-    const limit = new AbortController();
-    this.#hurry = () => {
-      limit.abort();
-    };
-    if (this.#failure !== undefined || this.#panic !== undefined) limit.abort();
-    await sleep(this.#options.seconds * 1000, undefined, { signal: limit.signal }).catch(() => undefined);
+  #lookForHangs(): void {
+    const cpu = this.#cpus.hanging();
+    if (cpu === undefined) return;
+    const locks = this.#cpus.locksHeld(cpu);
+    const message = `CPU#${cpu} has made no progress for 10 s; locks held: ${locks}`;
+    this.#findings.fail('hang', message, undefined, cpu);
+    this.#cpus.giveUp();
   }
 
-  #watch(): void {
-    const hanging = this.#cpus.hanging();
-    if (hanging !== undefined) {
-      const locks = this.#cpus.locksHeld(hanging);
-      this.#fail('hang', hanging, `CPU#${hanging} has made no progress for 10 s; locks held: ${locks}`);
-      this.#cpus.giveUp();
-    }
-    this.#options.onProgress?.({
-      seconds: this.#cpus.seconds(),
-      of: this.#options.seconds,
-      operations: this.#cpus.operations(),
-      onlineCpus: this.#machine.onlineCpus().length,
-    });
-  }
-
-  /** A CPU's function has ended with an error. */
-  #problem({ kind, cpu, message, report }: CpuProblem): void {
-    if (kind === 'panic') this.#panicked(message, report ?? '');
-    else this.#fail(kind, cpu, message, report);
-  }
-
-  #panicked(message: string, report: string): void {
-    if (this.#panic !== undefined || this.#failure !== undefined) return;
-    const kill = panicByKill(message, this.#faults.kills());
-    if (kill === undefined) {
-      this.#fail('panic', -1, message, report);
-    } else if (kill.milliseconds > PANIC_LIMIT_MS) {
-      const late = `${message}, ${Math.round(kill.milliseconds)} ms after the kill`;
-      this.#fail('panic', -1, `${late}: the limit is ${PANIC_LIMIT_MS} ms`, report);
-    } else {
-      this.#panic = { message, report, milliseconds: kill.milliseconds };
-      this.#hurry();
-    }
-  }
-
-  #reported(text: string): void {
-    if (this.#machine.panicked) return;
-    if (isNotice(text)) this.#notices.push(reportTitle(text));
-    else this.#fail('report', -1, reportTitle(text), text);
-  }
-
-  #fail(kind: StressFailureKind, cpu: number, message: string, report?: string): void {
-    if (this.#failure !== undefined) return;
-    this.#control.stop(STOP_AT_ONCE);
-    const lastOperations = this.#cpus.numbers().map((number) => ({
-      cpu: number,
-      operations: this.#control.lastOperations(number).map(describeOperation),
-    }));
-    const details = report === undefined ? {} : { report };
-    this.#failure = { kind, cpu, message, lastOperations, ...details };
-    this.#hurry();
+  /** A CPU's function or a fault has ended with an error. */
+  #problem({ kind, cpu, message, report }: StressProblem): void {
+    if (kind === 'panic') this.#findings.panicked(message, report);
+    else this.#findings.fail(kind, message, report, cpu);
   }
 
   /** Frees everything and looks at what is left. */
   async #check(before: Baseline): Promise<Pick<StressResult, 'audit' | 'pages'>> {
-    if (this.#machine.panicked || this.#failure?.kind === 'hang')
-      return { audit: undefined, pages: undefined };
+    if (this.#findings.isMachineLost) return { audit: undefined, pages: undefined };
     let pages: StressResult['pages'];
-    if (this.#failure === undefined) {
+    if (this.#findings.failure === undefined) {
       try {
         await this.#cpus.settle();
         await this.#cpus.drain();
       } catch (error) {
-        this.#fail(
-          'exception',
-          -1,
-          `the end of the run: ${error instanceof Error ? error.message : String(error)}`,
-        );
+        this.#findings.fail('exception', `the end of the run: ${messageOf(error)}`);
       }
       pages = this.#comparePages(before);
     }
-    return { audit: await this.#audit(), pages };
-  }
-
-  async #audit(): Promise<AuditReport | undefined> {
-    try {
-      const audit = await this.#machine.audit();
-      if (audit.violations.length > 0) this.#fail('audit', -1, describeViolation(audit.violations[0]));
-      return audit;
-    } catch (error) {
-      this.#fail('audit', -1, `no audit: ${error instanceof Error ? error.message : String(error)}`);
-      return undefined;
-    }
+    return { audit: await this.#findings.audit(), pages };
   }
 
   /** Only what was on its way when a CPU died may be missing. */
   #comparePages(before: Baseline): StressResult['pages'] {
-    if (this.#failure !== undefined) return undefined;
+    if (this.#findings.failure !== undefined) return undefined;
     const after = freeOrSlabPages(this.#machine.console);
     const missing = [...usedFrames(this.#machine.console)].filter((pfn) => !before.used.has(pfn));
     const allowed = this.#faults.inFlight.reduce((sum, { order }) => sum + (1 << order), 0);
     const lost = before.free - after;
     if (lost < 0 || lost > allowed) {
       const frames = missing.slice(0, 8).map((pfn) => `0x${pfn.toString(16)}`);
-      this.#fail(
+      this.#findings.fail(
         'pages',
-        -1,
         `${before.free} pages were free before the run and ${after} are now; ` +
           `at most ${allowed} may be missing${frames.length === 0 ? '' : `; still in use: ${frames.join(', ')}`}`,
       );
@@ -266,7 +215,7 @@ class StressRun {
     const numa = { ...globalNumaCounters(console) };
     for (const name of Object.keys(numa) as (keyof NumaCounters)[]) numa[name] -= before.numa[name];
     return {
-      verdict: this.#failure !== undefined ? 'failed' : this.#panic !== undefined ? 'panicked' : 'passed',
+      verdict: this.#findings.verdict,
       workload,
       seed,
       seconds,
@@ -283,10 +232,10 @@ class StressRun {
       faults: this.#faults.results(),
       inFlight: this.#faults.inFlight,
       pages,
-      notices: this.#notices,
+      notices: this.#findings.notices,
       audit,
-      panic: this.#panic,
-      failure: this.#failure,
+      panic: this.#findings.panic,
+      failure: this.#findings.failure,
     };
   }
 }

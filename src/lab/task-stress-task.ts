@@ -1,6 +1,7 @@
 import { KERNEL } from '../kernel/core/kernel-data.js';
 import type { Kernel } from '../kernel/kernel.js';
 import { MPOL_BIND, MPOL_INTERLEAVE, MPOL_PREFERRED } from '../kernel/mm/mempolicy.js';
+import { STOP_AT_ONCE } from './stress-stop.js';
 import type { TaskOperation } from './task-stress-names.js';
 import {
   asOneOfFew,
@@ -15,16 +16,7 @@ import {
   pages,
 } from './task-stress-operations.js';
 import { TaskWorker } from './task-stress-worker.js';
-import {
-  COMPLETIONS,
-  completionAt,
-  ROW,
-  ROW_ENDED,
-  ROW_STARTED,
-  rowAt,
-  STOP_AT_ONCE,
-  WORLD,
-} from './task-stress-world.js';
+import { COMPLETIONS, completionAt, ROW, ROW_ENDED, ROW_STARTED, rowAt, WORLD } from './task-stress-world.js';
 
 /** What runs on the machine in a stress run of tasks. Each function is called by name. */
 

@@ -7,8 +7,9 @@ import { frameWord } from '../kernel/mm/address.js';
 import { __GFP_NOWARN, GFP_KERNEL } from '../kernel/mm/gfp.js';
 import { checkCanary, describeCanaryFault, writeCanary } from './stress-canary.js';
 import { StressRandom } from './stress-random.js';
+import { RUN, STOP_AT_ONCE, stopRun } from './stress-stop.js';
 import { TASK_COUNTERS, TASK_OPERATIONS, type TaskCounter, type TaskOperation } from './task-stress-names.js';
-import { ROW, rowAt, RUN, STOP_AT_ONCE, TASK_BLOCKS, WORLD } from './task-stress-world.js';
+import { ROW, rowAt, TASK_BLOCKS, WORLD } from './task-stress-world.js';
 
 const BLOCKS = ROW.at.blocks;
 const BLOCK_WORDS = 3;
@@ -47,7 +48,7 @@ export class TaskWorker {
 
   /** Ends the run on all CPUs: something is wrong. */
   fail(message: string): never {
-    Atomics.store(this.k.i32, this.world + WORLD.at.stop, STOP_AT_ONCE);
+    stopRun(this.k.i32, this.world + WORLD.at.stop, STOP_AT_ONCE);
     throw new TaskStressFailure(message);
   }
 

@@ -78,7 +78,7 @@ export const ROW = struct('task_row', {
 });
 
 export const WORLD = struct('task_world', {
-  /** RUN or how to stop. Atomics. */
+  /** RUN or how to stop, see `stress-stop.ts`. Atomics. */
   stop: word,
   /** 1 when all tasks have begun: until then nobody waits for another. Atomics. */
   go: word,
@@ -113,12 +113,6 @@ export const WORLD = struct('task_world', {
   occupants: array(word, NR_CPUS),
   rows: lineStart,
 });
-
-/** Values of `stop`. */
-export const RUN = 0;
-export const STOP = 1;
-/** Something has failed: end at once, and leave everything as it is. */
-export const STOP_AT_ONCE = 2;
 
 /** Values of `state` in a row. */
 export const ROW_STARTED = 1;
