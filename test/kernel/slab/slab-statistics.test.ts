@@ -94,7 +94,7 @@ function expectSums(k: Kernel): void {
 
 describe('the text', () => {
   it('of a real kernel comes from its numbers', () => {
-    // A MIPS router, printed in a book on the slab allocator.
+    // Of a router, published in notes on the slab allocator.
     const real = [
       'task_struct           88     98   1088    7    2 : tunables   24   12    0 : slabdata     14     14      0 : globalstat     133     98    17    3    0    0    0    0    0 : cpustat   7597     19   7534      1',
       'size-16384             4      4  16384    1    4 : tunables    8    4    0 : slabdata      4      4      0 : globalstat       9      5     9    5    0    0    0    0    0 : cpustat     16      9     21      0',
@@ -194,7 +194,7 @@ describe('what is counted', () => {
       expect(statistics(k, 'reaped').reaped).toBe(slabs - left);
     }
     expect(left).toBe(0);
-    // Who frees the others says so, or has the limit for a reason.
+    // What kmem_cache_shrink frees is not reaped.
     allocate(k, cache, 1).forEach((object) => k.kmem_cache_free(cache, object));
     expect(k.kmem_cache_shrink(cache)).toBe(0);
     const is = statistics(k, 'reaped');
