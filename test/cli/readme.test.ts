@@ -1,5 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import { Machine, PRESET_NAMES } from 'gfp';
@@ -91,7 +91,7 @@ describe('the README', () => {
     const example = /^```js\n(\/\/ objects\.mjs\n[^]*?)^```$/m.exec(readme)?.[1] ?? '';
     const line = /^```text\n(inode [^]*?)^```$/m.exec(readme)?.[1] ?? '';
     writeFileSync(join(folder, 'objects.mjs'), example);
-    const machine = await Machine.boot('tiny');
+    const machine = await Machine.boot('tiny', { debug: { faults: true } });
     try {
       const module = pathToFileURL(resolve(folder, 'objects.mjs'));
       const { slabinfo, ...found } = (await machine.cpu(0).run(module, 'inodes')) as { slabinfo: string };
@@ -99,13 +99,26 @@ describe('the README', () => {
       expect(slabinfo.split('\n')).toContain(line.trimEnd());
       const pools = /^```js\n(\/\/ pools\.mjs\n[^]*?)^```$/m.exec(readme)?.[1] ?? '';
       writeFileSync(join(folder, 'pools.mjs'), pools);
-      const listed = await machine.cpu(0).run(pathToFileURL(resolve(folder, 'pools.mjs')), 'useRequest');
+      const useRequest = () => machine.cpu(0).run(pathToFileURL(resolve(folder, 'pools.mjs')), 'useRequest');
+      const listed = await useRequest();
       expect(listed).toMatch(/^[0-9a-f]{8} +4 +4 +1024 +0 kmalloc 200$/m);
       expect(readme).toContain('lists the pool with `4` elements of `4` and `1024` bytes that lie idle');
+      // Its example of failures: the third request is the first element of the reserve.
+      for (const [, file, text] of readme.matchAll(/^await machine\.write\('(\S+)', '(\S+)'\);/gm))
+        await machine.write(file, text);
+      await expect(useRequest()).rejects.toThrow('mempool_alloc: 0 is no memory pool');
+      await useRequest();
       expect((await machine.audit()).violations).toEqual([]);
     } finally {
       await machine.halt();
     }
+  });
+
+  it('names a trace that is there', () => {
+    const [, path] = /`gfp replay --by cache node_modules\/gfp\/(\S+)`/.exec(readme) ?? [];
+    const { files } = JSON.parse(readFileSync('package.json', 'utf8')) as { files: string[] };
+    expect(files).toContain(dirname(path));
+    expect(existsSync(path)).toBe(true);
   });
 
   it('shows what debugging says of its example', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Kernel } from '../../../src/kernel/kernel.js';
 import { GFP_KERNEL } from '../../../src/kernel/mm/gfp.js';
 import { mempool_alloc_slab, mempool_free_slab } from '../../../src/kernel/slab/mempool-kinds.js';
+import { audit } from '../../../src/kernel/debug/audit.js';
 import { bugOf, debugMachine } from './debug-scene.js';
 import { allocate, faults, slabMachine } from './slab-scene.js';
 
@@ -107,6 +108,25 @@ describe.each([
     k.kfree(p);
     expect(faults(k)).toEqual([]);
   });
+});
+
+test('without debugging the audit sees a second free while both copies are free, and what lies in a wrong array', () => {
+  const { k } = slabMachine();
+  const p = k.kmalloc(64, GFP_KERNEL);
+  k.kfree(p);
+  k.kfree(p);
+  expect(audit(k).violations.map(({ kind }) => kind)).toEqual(['object-twice']);
+  expect([k.kmalloc(64, GFP_KERNEL), k.kmalloc(64, GFP_KERNEL)]).toEqual([p, p]);
+  expect(audit(k).violations).toEqual([]);
+  k.kfree(p + 3);
+  k.kfree(k.kmalloc(64, GFP_KERNEL) + 16 * GIB);
+  expect(audit(k).violations).toEqual([]);
+  const small = k.kmem_cache_create('small', 64, 0, 0);
+  const large = k.kmem_cache_create('large', 128, 0, 0);
+  const object = k.kmem_cache_alloc(small, GFP_KERNEL);
+  k.kmem_cache_free(large, object);
+  k.kfree(k.kmalloc(64, GFP_KERNEL) + 8);
+  expect(audit(k).violations.map(({ kind }) => kind)).toEqual(['array-entry', 'array-entry']);
 });
 
 test('with debug.slab, kfree does not take an address for one that is 16 GiB below', () => {
