@@ -63,3 +63,24 @@ export function describeObjectTwice(v: ViolationOf<'object-twice'>): string {
     `${v.first} and ${v.second}`
   );
 }
+
+export function describeObjectDamaged(v: ViolationOf<'object-damaged'>): string {
+  return (
+    `cache ${v.cache}, node ${v.node}: the object at physical 0x${v.object.toString(16)}, ${v.place}: ` +
+    damage(v)
+  );
+}
+
+function damage(v: ViolationOf<'object-damaged'>): string {
+  switch (v.problem) {
+    case 'mark':
+      return 'its mark says that it is in use';
+    case 'poison':
+      return `its byte ${v.byte} was written to while it was free`;
+    case 'slack':
+      return `its byte ${v.byte} was written to, which its user has not asked for`;
+    case 'red zone before':
+    case 'red zone behind':
+      return `the ${v.problem} it was written to`;
+  }
+}

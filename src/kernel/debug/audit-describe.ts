@@ -2,6 +2,7 @@ import {
   describeArrayEntry,
   describeArrayField,
   describeCacheChain,
+  describeObjectDamaged,
   describeObjectTwice,
   describeSlab,
   describeSlabList,
@@ -114,8 +115,15 @@ const SENTENCES: { readonly [Kind in ViolationKind]: (v: ViolationOf<Kind>) => s
   'array-field': describeArrayField,
   'array-entry': describeArrayEntry,
   'object-twice': describeObjectTwice,
+  'object-damaged': describeObjectDamaged,
   'offline-array': (v) =>
     `CPU ${v.cpu} is ${v.state}, but its array of cache ${v.cache} has ${v.count} objects`,
+  'mempool-chain': (v) =>
+    `the chain of memory pools: the ${v.link} link of ${v.pool === 0 ? 'the head' : `pool ${v.pool}`} is ${v.value}, ` +
+    'which does not link back',
+  'mempool-field': (v) => `memory pool ${v.pool}: its ${v.field} is ${v.value}, which cannot be`,
+  'mempool-element': (v) =>
+    `memory pool ${v.pool}: element ${v.entry} of its reserve, ${v.value}, ${v.problem}`,
   structure: (v) => `${v.field} is ${v.value}: ${v.problem}`,
 };
 

@@ -49,6 +49,7 @@ interface OwnStructure {
 export const ON_CHAIN = 1;
 export const IN_ARRAY = 2;
 export const OWN = 3;
+export const IN_POOL = 4;
 
 /** In `slabOf`: a page of a slab, but it is not known of which. */
 export const SOME_SLAB = -1;
@@ -56,17 +57,20 @@ export const SOME_SLAB = -1;
 /** log2 of the slots in a frame, and how many. */
 const FRAME_SHIFT = 10;
 const SLOTS_PER_FRAME = 1 << FRAME_SHIFT;
-const PLACES: readonly ObjectPlace[] = [
+export const PLACES: readonly ObjectPlace[] = [
   'in use',
   'in a free chain',
   'in an array',
   'in use by the allocator',
+  'in use by a memory pool',
 ];
 
 /** One look at all that the slab allocator has. It writes nothing into the image. */
 export class SlabLook {
   readonly run: AuditRun;
   readonly nodes: number;
+  /** Of physical memory. */
+  readonly slots: number;
   readonly caches: AuditCache[] = [];
   readonly cacheAt = new Map<number, AuditCache>();
   readonly slabs: AuditSlab[] = [];
@@ -79,15 +83,18 @@ export class SlabLook {
   marked = 0;
   /** Every list could be followed: a slab that was not found is in none. */
   complete = true;
-  /** The machine has panicked or was halted: threads were ended wherever they were. */
-  readonly isOver: boolean;
+  /** A CPU or a task has died, or the machine is over: threads were ended wherever they were, and left things half done. */
+  readonly hasTorn: boolean;
   private zone: AuditZone | undefined;
 
   constructor(run: AuditRun) {
     this.run = run;
     this.nodes = run.firmware?.nodes ?? run.nodes.length;
+    this.slots = run.frames * SLOTS_PER_FRAME;
     this.slabOf = new Int32Array(run.frames);
-    this.isOver = Atomics.load(run.k.i32, KERNEL.system_state) > SYSTEM_RUNNING;
+    const { i32 } = run.k;
+    const isOver = Atomics.load(i32, KERNEL.system_state) > SYSTEM_RUNNING;
+    this.hasTorn = isOver || (i32[KERNEL.cpu_deaths] | i32[KERNEL.task_deaths]) !== 0;
   }
 
   /** Words of a cache's descriptor. */
@@ -151,7 +158,7 @@ export class SlabLook {
     if (!(section >= 0 && section < IMAGE_SECTIONS)) return -1;
     const slot =
       this.run.k.i32[KERNEL.image_sections + section] * WORDS_PER_SECTION + (word % WORDS_PER_SECTION);
-    return slot >= 0 && slot < this.run.frames * SLOTS_PER_FRAME ? slot : -1;
+    return slot >= 0 && slot < this.slots ? slot : -1;
   }
 
   /** The object that begins at a slot, or why none does. */
@@ -161,6 +168,19 @@ export class SlabLook {
     const slab = this.slabs[number - 1];
     const index = (slot - slab.first) / slab.cache.words;
     return Number.isInteger(index) && index >= 0 && index < slab.cache.num ? { slab, index } : 'no object';
+  }
+
+  /** The object whose user knows it by the byte of a slot: behind the red zone, if it has one. */
+  userObjectAt(slot: number): AuditObject | 'unclear' | 'no object' {
+    const number = this.slabOf[slot >>> FRAME_SHIFT];
+    const before =
+      number > 0 ? this.run.k.i32[this.slabs[number - 1].cache.word + KMEM_CACHE.at.obj_offset] : 0;
+    return this.objectAt(slot - before / 4);
+  }
+
+  /** Where an object is. */
+  placeOf({ slab, index }: AuditObject): number {
+    return this.marks[slab.marks + index];
   }
 
   /** Whether a frame was taken at boot. */

@@ -87,9 +87,7 @@ function report(
 
 /** Finds pages that are of no slab although they say so, and compares the statistics of the zones with the pages. */
 export function auditSlabPages(look: SlabLook): void {
-  const { cpu_deaths, task_deaths } = KERNEL;
-  const hasDeaths = (look.run.k.i32[cpu_deaths] | look.run.k.i32[task_deaths]) !== 0;
-  const isSettled = look.complete && !hasDeaths && !look.isOver;
+  const isSettled = look.complete && !look.hasTorn;
   const mayChange = !isSettled || isSomebodyAtWork(look);
   for (const zone of look.run.zones) {
     const counted = [0, 0];

@@ -497,7 +497,8 @@ interface ArrayEntry {
 }
 
 /** Where an object is. */
-export type ObjectPlace = 'in use' | 'in a free chain' | 'in an array' | 'in use by the allocator';
+export type ObjectPlace =
+  'in use' | 'in a free chain' | 'in an array' | 'in use by the allocator' | 'in use by a memory pool';
 
 /** An object, by its physical address, in two places. */
 interface ObjectTwice {
@@ -516,6 +517,44 @@ interface OfflineArray {
   readonly cpu: number;
   readonly state: 'offline' | 'dead';
   readonly count: number;
+}
+
+/** What debugging has noted of an object, by its physical address, and is not so any more. */
+interface ObjectDamaged {
+  readonly kind: 'object-damaged';
+  readonly cache: string;
+  readonly node: number;
+  readonly object: number;
+  readonly place: ObjectPlace;
+  readonly problem: 'mark' | 'poison' | 'red zone before' | 'red zone behind' | 'slack';
+  /** The first byte that was written to, from the object's first one on: of its poison or slack, else -1. */
+  readonly byte: number;
+}
+
+/** A memory pool, by its word index. */
+interface OnPool {
+  readonly pool: number;
+}
+
+/** A link of the chain of pools that its other end does not confirm. `pool` is 0 for a link of the head. */
+interface PoolChain extends OnPool {
+  readonly kind: 'mempool-chain';
+  readonly link: 'next' | 'prev';
+  readonly value: number;
+}
+
+interface PoolField extends OnPool {
+  readonly kind: 'mempool-field';
+  readonly field: 'magic' | 'min_nr' | 'curr_nr';
+  readonly value: number;
+}
+
+/** An element of a reserve that cannot be one. */
+interface PoolElement extends OnPool {
+  readonly kind: 'mempool-element';
+  readonly entry: number;
+  readonly value: number;
+  readonly problem: 'is NULL' | 'is no object' | 'is of another cache' | 'is no block in use';
 }
 
 export type Violation =
@@ -584,7 +623,11 @@ export type Violation =
   | ArrayField
   | ArrayEntry
   | ObjectTwice
+  | ObjectDamaged
   | OfflineArray
+  | PoolChain
+  | PoolField
+  | PoolElement
   | Structure;
 
 export type ViolationKind = Violation['kind'];

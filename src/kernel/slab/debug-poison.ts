@@ -86,21 +86,24 @@ export function poisonObject(k: Cpu, { cache, word }: SlabObject, isFree: boolea
   if (isFree) k.u8[end - 1] = POISON_END;
 }
 
-/** Reports an object that somebody wrote to while it was free; whether it is intact. */
-export function checkPoison(k: Cpu, object: SlabObject): boolean {
-  const size = k.i32[object.cache + KMEM_CACHE.at.obj_size];
-  const start = object.word * 4;
+/** The first byte of a free object, from one on, that somebody wrote to; -1 when it is intact. */
+export function brokenPoison(k: Cpu, { cache, word }: SlabObject, from = 0): number {
+  const size = k.i32[cache + KMEM_CACHE.at.obj_size];
+  const start = word * 4;
+  for (let i = from; i < size; i++)
+    if (k.u8[start + i] !== (i === size - 1 ? POISON_END : POISON_FREE)) return i;
+  return -1;
+}
+
+/** Reports an object that somebody wrote to while it was free. */
+export function checkPoison(k: Cpu, object: SlabObject): void {
   const lines: string[] = [];
-  let isIntact = true;
-  for (let i = 0; i < size && lines.length < MAX_LINES; i++) {
-    if (k.u8[start + i] === (i === size - 1 ? POISON_END : POISON_FREE)) continue;
-    isIntact = false;
-    const line = i - (i % LINE);
-    lines.push(hexLine(k, start, line, size));
-    i = line + LINE - 1;
+  for (let at = brokenPoison(k, object); at >= 0 && lines.length < MAX_LINES;) {
+    const line = at - (at % LINE);
+    lines.push(hexLine(k, object.word * 4, line, k.i32[object.cache + KMEM_CACHE.at.obj_size]));
+    at = brokenPoison(k, object, line + LINE);
   }
-  if (!isIntact) reportCorruption(k, object, lines);
-  return isIntact;
+  if (lines.length > 0) reportCorruption(k, object, lines);
 }
 
 function reportCorruption(k: Cpu, object: SlabObject, lines: readonly string[]): void {
