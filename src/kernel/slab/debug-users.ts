@@ -32,16 +32,20 @@ const FILES = /^ \[<(?:debug-\w+|slab-debug|alloc|free|kmalloc|short-ways|slab-f
 const FUNCTIONS =
   /\] (?:\w+\.)?(?:kmem_cache_(?:z?alloc|alloc_node|free)|k[mz]alloc|kmalloc_node|kmallocLong|kmallocOdd|kcalloc|krealloc|kfree|kfreeLong|allocLong|freeLong|debugAllocated|cache_free_debugcheck|freeChecked|store\w+|resized|userTrace)$/;
 
-/** Notes who allocates an object, and how many bytes of its padded size were not asked for. */
-export function storeAllocation(k: Cpu, object: SlabObject, slack: number): void {
-  if (hasUser(k, object.cache)) writeOnce(k, userWord(k, object), userTrace(k) | (slack << 16));
+/**
+ * Notes who allocates an object, and how many bytes of its padded size were not asked for.
+ *
+ * @param trace from {@link userTrace}
+ */
+export function storeAllocation(k: Cpu, object: SlabObject, trace: number, slack: number): void {
+  if (hasUser(k, object.cache)) writeOnce(k, userWord(k, object), trace | (slack << 16));
 }
 
 /** Notes who frees an object. */
 export function storeFree(k: Cpu, object: SlabObject): void {
   if (!hasUser(k, object.cache)) return;
   const at = userWord(k, object);
-  writeOnce(k, at, (readOnce(k, at) & HALF) | (userTrace(k) << 16));
+  writeOnce(k, at, (readOnce(k, at) & HALF) | (userTrace(k, object.cache) << 16));
 }
 
 /** An object that is the allocator's own, or that nobody had yet, has no user. */
@@ -77,9 +81,9 @@ export function describeUsers(k: Cpu, object: SlabObject, isFree: boolean): stri
   );
 }
 
-/** Handle, in steps, of who called the allocator. */
-function userTrace(k: Cpu): number {
-  if (!hasDepot(k)) return 0;
+/** Handle, in steps, of who called the allocator, for a cache that notes it; else 0. It waits for the lock of the depot. */
+export function userTrace(k: Cpu, cache: number): number {
+  if (!hasUser(k, cache) || !hasDepot(k)) return 0;
   const lines = callTrace(2).split('\n');
   let first = 0;
   while (first < lines.length - 1 && FILES.test(lines[first]) && FUNCTIONS.test(lines[first])) first++;

@@ -33,6 +33,7 @@ import {
   storeFree,
   storeNoUser,
   storeSlack,
+  userTrace,
 } from './debug-users.js';
 import {
   BUFCTL_ACTIVE,
@@ -148,10 +149,12 @@ function checkFreeChain(k: Cpu, cache: number, slab: number): void {
  */
 export function debugAllocated(k: Cpu, cache: number, slot: number, gfp: gfp_t, size: number): number {
   const object = objectInSlot(k, cache, slot);
+  // Before the object counts as being out: from then on its words are right at each moment when an audit can come.
+  const trace = userTrace(k, cache);
   goesOut(k, object, BUFCTL_ACTIVE);
   setRedZones(k, object, true);
   const padded = paddedSize(k, cache);
-  storeAllocation(k, object, padded - size);
+  storeAllocation(k, object, trace, padded - size);
   if (isPoisoned(k, cache)) {
     poisonObject(k, object, false);
     construct(k, object, SLAB_CTOR_CONSTRUCTOR | ((gfp & __GFP_WAIT) === 0 ? SLAB_CTOR_ATOMIC : 0), true);

@@ -20,7 +20,7 @@ import {
 } from '../../../src/kernel/slab/mempool-kinds.js';
 import { addressSlot, slotSlab } from '../../../src/kernel/slab/slot.js';
 import { debugMachine } from '../slab/debug-scene.js';
-import { faults } from '../slab/slab-scene.js';
+import { faults, register } from '../slab/slab-scene.js';
 import { kinds } from './audit-kinds.js';
 
 /** What the audit says of the objects of a debugged machine, and of memory pools. */
@@ -248,6 +248,18 @@ test('where somebody has died, objects in use may be half marked, but free ones 
   expect(faults(k)).toEqual([]);
   pokeByte(onChain.word * 4, 0);
   expect(kinds(audit(k).violations)).toEqual(['object-damaged']);
+});
+
+test('an object that is just being constructed is as it should be, with what its user did not ask for', () => {
+  const machine = debugMachine({ slab: true });
+  const found: string[][] = [];
+  const audited = register(machine, 'audited', () => {
+    found.push(faults(machine.k));
+    return 0;
+  });
+  const things = machine.k.kmem_cache_create('audited', 45, 0, 0, audited);
+  for (let i = 0; i < 3; i++) machine.k.kmem_cache_alloc(things, GFP_KERNEL);
+  expect(found).toEqual([[], [], []]);
 });
 
 test.prop([
