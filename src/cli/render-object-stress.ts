@@ -1,12 +1,10 @@
-import type { ObjectStressFailureResult, ObjectStressResult } from '../lab/object-stress-result.js';
-import { auditText } from './render-audit.js';
+import type { ObjectStressResult } from '../lab/object-stress-result.js';
 import { amount, count, rate } from './render-number.js';
-import { faultLine, noticeLines, table } from './render-stress.js';
+import { endLines, faultLine, noticeLines, table } from './render-stress.js';
 
 /** What a stress run of objects has found, without the verdict. */
 export function objectStressText(result: ObjectStressResult): string {
-  const { counters, elapsedSeconds, operationsPerSecond, tasks, inFlight, pages, faults, notices, audit } =
-    result;
+  const { counters, elapsedSeconds, operationsPerSecond, tasks, inFlight, faults, notices } = result;
   const { operations, ...others } = counters;
   const done = Object.entries(others).filter(([, times]) => times > 0);
   return [
@@ -20,14 +18,6 @@ export function objectStressText(result: ObjectStressResult): string {
     ...faults.map(faultLine),
     ...noticeLines(notices),
     ...(inFlight === 0 ? [] : [`lost    ${amount(inFlight, 'object')} on the way when a task died`]),
-    ...(pages === undefined
-      ? []
-      : [`pages   ${count(pages.before)} free before, ${count(pages.after)} after`]),
-    audit === undefined ? 'audit   none: the machine has stopped' : auditText(audit),
+    ...endLines(result),
   ].join('\n');
-}
-
-/** What went wrong. */
-export function objectFailureText({ kind, message, report }: ObjectStressFailureResult): string {
-  return [`${kind}: ${message}`, ...(report === undefined ? [] : [report])].join('\n\n');
 }

@@ -1,6 +1,12 @@
-import type { StressFault } from '../lab/stress-fault.js';
-import { formatFault } from '../lab/stress-fault.js';
-import type { FaultResult, StressFailureResult, StressPanic, StressResult } from '../lab/stress-result.js';
+import { alignTable } from '../lab/bench-table.js';
+import { formatFault, type StressFault } from '../lab/stress-fault.js';
+import type {
+  CommonStressResult,
+  FaultResult,
+  FirstFailure,
+  StressFailureResult,
+  StressResult,
+} from '../lab/stress-result.js';
 import { verdict } from './output.js';
 import { auditText } from './render-audit.js';
 import { amount, count, rate } from './render-number.js';
@@ -8,7 +14,9 @@ import { amount, count, rate } from './render-number.js';
 /** Operations of each CPU that a failure is printed with; --json has more. */
 const MAX_OPERATIONS = 12;
 
-/** What a stress run has found, without the verdict. */
+const FIRST_COLUMN = new Set([0]);
+
+/** What a stress run of pages has found, without the verdict. */
 export function stressText(result: StressResult): string {
   const { elapsedSeconds, operationsPerSecond, total } = result;
   return [
@@ -23,8 +31,7 @@ export function stressText(result: StressResult): string {
     ...result.faults.map(faultLine),
     ...inFlightLines(result),
     ...noticeLines(result.notices),
-    ...pageLines(result),
-    result.audit === undefined ? 'audit   none: the machine has stopped' : auditText(result.audit),
+    ...endLines(result),
   ].join('\n');
 }
 
@@ -84,15 +91,7 @@ function fraction(value: number): string {
 
 /** Columns, the first one to the left, the others to the right. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return alignTable(rows, FIRST_COLUMN).join('\n');
 }
 
 function numaLines({ numa }: StressResult): string[] {
@@ -127,10 +126,14 @@ export function noticeLines(notices: readonly string[]): string[] {
   return [...kinds].map(([notice, times]) => `notice  ${notice}${times > 1 ? ` (${times} times)` : ''}`);
 }
 
-function pageLines({ pages }: StressResult): string[] {
-  return pages === undefined
-    ? []
-    : [`pages   ${count(pages.before)} free before, ${count(pages.after)} after`];
+/** What is left in the end. */
+export function endLines({ pages, audit }: CommonStressResult): string[] {
+  return [
+    ...(pages === undefined
+      ? []
+      : [`pages   ${count(pages.before)} free before, ${count(pages.after)} after`]),
+    audit === undefined ? 'audit   none: the machine has stopped' : auditText(audit),
+  ];
 }
 
 /** What went wrong, with all that helps to understand it. */
@@ -142,23 +145,16 @@ export function failureText(failure: StressFailureResult): string {
         .map((operation) => `  ${operation}`)
         .join('\n')}`,
   );
-  return [
-    `${failure.kind}: ${failure.message}`,
-    ...(failure.report === undefined ? [] : [failure.report]),
-    ...blocks,
-  ].join('\n\n');
+  return [firstFailureText(failure), ...blocks].join('\n\n');
 }
 
-/** What the verdict of a run of any workload is made of. */
-export interface Ended {
-  readonly verdict: StressResult['verdict'];
-  readonly workload: string;
-  readonly panic: StressPanic | undefined;
-  readonly failure: { readonly kind: string; readonly message: string } | undefined;
+/** What went wrong, and what the kernel says of it. */
+export function firstFailureText({ kind, message, report }: FirstFailure<string>): string {
+  return `${kind}: ${message}${report === undefined ? '' : `\n\n${report}`}`;
 }
 
 /** The last line. */
-export function stressVerdict({ verdict: outcome, panic, failure, workload }: Ended): string {
+export function stressVerdict({ verdict: outcome, panic, failure, workload }: CommonStressResult): string {
   switch (outcome) {
     case 'passed':
       return verdict(true, `stress ${workload}: passed`);

@@ -1,12 +1,11 @@
 import type { TaskStressFailureResult, TaskStressResult } from '../lab/task-stress-result.js';
-import { auditText } from './render-audit.js';
 import { count, rate } from './render-number.js';
-import { faultLine, noticeLines, table } from './render-stress.js';
+import { endLines, faultLine, firstFailureText, noticeLines, table } from './render-stress.js';
 
 /** What a stress run of tasks has found, without the verdict. */
 export function taskStressText(result: TaskStressResult): string {
   const { elapsedSeconds, operationsPerSecond, operations, total, switches, interrupts, unplugged } = result;
-  const { tasks, pages, audit, faults, notices } = result;
+  const { tasks, faults, notices } = result;
   return [
     table([
       ['operation', ...Object.keys(operations)],
@@ -24,10 +23,7 @@ export function taskStressText(result: TaskStressResult): string {
       (unplugged.refused === 0 ? '' : `, ${count(unplugged.refused)} times refused`),
     ...faults.map(faultLine),
     ...noticeLines(notices),
-    ...(pages === undefined
-      ? []
-      : [`pages   ${count(pages.before)} free before, ${count(pages.after)} after`]),
-    audit === undefined ? 'audit   none: the machine has stopped' : auditText(audit),
+    ...endLines(result),
   ].join('\n');
 }
 
@@ -44,10 +40,7 @@ function counterTable({ counters }: TaskStressResult): string {
 }
 
 /** What went wrong, with all that helps to understand it. */
-export function taskFailureText({ kind, message, report, tasks }: TaskStressFailureResult): string {
-  return [
-    `${kind}: ${message}`,
-    ...(report === undefined ? [] : [report]),
-    `tasks:\n${tasks.map((line) => `  ${line}`).join('\n')}`,
-  ].join('\n\n');
+export function taskFailureText(failure: TaskStressFailureResult): string {
+  const tasks = failure.tasks.map((line) => `  ${line}`).join('\n');
+  return `${firstFailureText(failure)}\n\ntasks:\n${tasks}`;
 }

@@ -13,7 +13,7 @@ import {
   STRESS_WORKLOAD_SUMMARIES,
   type StressWorkload,
 } from '../../lab/stress-options.js';
-import type { StressProgress } from '../../lab/stress-result.js';
+import type { CommonStressResult, FirstFailure, StressProgress } from '../../lab/stress-result.js';
 import { runStress } from '../../lab/stress.js';
 import { DEFAULT_STRESS_TASKS, HANG_SECONDS } from '../../lab/task-stress-result.js';
 import { MAX_STRESS_TASKS } from '../../lab/task-stress-world.js';
@@ -25,8 +25,14 @@ import { parseSeconds, usage, wholeNumber } from '../option-values.js';
 import { EXIT_FINE, EXIT_FOUND, type Outcome, print, printJson, Progress, UsageError } from '../output.js';
 import { machineFacts, machineLine } from '../render-machine.js';
 import { amount } from '../render-number.js';
-import { objectFailureText, objectStressText } from '../render-object-stress.js';
-import { type Ended, failureText, stressCommandLine, stressText, stressVerdict } from '../render-stress.js';
+import { objectStressText } from '../render-object-stress.js';
+import {
+  failureText,
+  firstFailureText,
+  stressCommandLine,
+  stressText,
+  stressVerdict,
+} from '../render-stress.js';
 import { taskFailureText, taskStressText } from '../render-task-stress.js';
 
 const DEFAULT_SECONDS = 5;
@@ -186,7 +192,7 @@ async function stressCommand(options: Options): Promise<number> {
 
 /** What a run has found, in words. */
 interface Found {
-  readonly result: Ended;
+  readonly result: CommonStressResult;
   readonly text: string;
   readonly failure: string | undefined;
 }
@@ -197,33 +203,26 @@ async function runWorkload(
   seed: number,
   onProgress: OnProgress,
 ): Promise<Found> {
+  const plan = { seconds, seed, faults, onProgress, ...(tasks === undefined ? {} : { tasks }) };
   if (workload === TASKS) {
-    const count = tasks === undefined ? {} : { tasks };
-    const result = await runTaskStress(machine, { ...count, seconds, seed, faults, onProgress });
-    const { failure } = result;
-    return {
-      result,
-      text: taskStressText(result),
-      failure: failure === undefined ? undefined : taskFailureText(failure),
-    };
+    const result = await runTaskStress(machine, plan);
+    return found(result, taskStressText(result), taskFailureText);
   }
   if (isOfObjects(workload)) {
-    const count = tasks === undefined ? {} : { tasks };
-    const result = await runObjectStress(machine, { ...count, workload, seconds, seed, faults, onProgress });
-    const { failure } = result;
-    return {
-      result,
-      text: objectStressText(result),
-      failure: failure === undefined ? undefined : objectFailureText(failure),
-    };
+    const result = await runObjectStress(machine, { ...plan, workload });
+    return found(result, objectStressText(result), firstFailureText);
   }
-  const result = await runStress(machine, { workload, seconds, seed, faults, onProgress });
+  const result = await runStress(machine, { ...plan, workload });
+  return found(result, stressText(result), failureText);
+}
+
+function found<Failure extends FirstFailure<string>>(
+  result: CommonStressResult<Failure>,
+  text: string,
+  textOf: (failure: Failure) => string,
+): Found {
   const { failure } = result;
-  return {
-    result,
-    text: stressText(result),
-    failure: failure === undefined ? undefined : failureText(failure),
-  };
+  return { result, text, failure: failure === undefined ? undefined : textOf(failure) };
 }
 
 type OnProgress = (progress: StressProgress) => void;
