@@ -2,7 +2,7 @@ import type { Cpu } from '../core/cpu.js';
 import { objectAt, paddedSize, type SlabObject } from '../slab/debug-layout.js';
 import { brokenPoison, checkRedZones, checkSlack, isPoisoned } from '../slab/debug-poison.js';
 import { slackOf } from '../slab/debug-users.js';
-import { BUFCTL_ACTIVE, KMEM_CACHE } from '../slab/kmem-cache.js';
+import { isUsers, KMEM_CACHE } from '../slab/kmem-cache.js';
 import { SLAB_POISON, SLAB_RED_ZONE } from '../slab/slab-flags.js';
 import { type AuditSlab, IN_ARRAY, ON_CHAIN, OWN, PLACES, type SlabLook } from './audit-slab-look.js';
 import type { ViolationOf } from './audit-violation.js';
@@ -40,14 +40,14 @@ export function auditObjects(look: SlabLook, slab: AuditSlab): void {
 }
 
 function damageOfFree(k: Cpu, object: SlabObject): Problem | undefined {
-  if (k.i32[object.bufctl] === BUFCTL_ACTIVE) return { problem: 'mark', byte: -1 };
+  if (isUsers(k.i32[object.bufctl])) return { problem: 'mark', byte: -1 };
   const byte = isPoisoned(k, object.cache) ? brokenPoison(k, object) : -1;
   return byte >= 0 ? { problem: 'poison', byte } : damagedRedZone(k, object, false);
 }
 
 /** An object on its way between a user and a list is marked as free already, and nothing more can be told. */
 function damageOfUsed(k: Cpu, object: SlabObject): Problem | undefined {
-  if (k.i32[object.bufctl] !== BUFCTL_ACTIVE) return undefined;
+  if (!isUsers(k.i32[object.bufctl])) return undefined;
   const byte = brokenSlack(k, object);
   return byte >= 0 ? { problem: 'slack', byte } : damagedRedZone(k, object, true);
 }
