@@ -2,6 +2,7 @@ import { BUG } from '../core/bug.js';
 import type { Cpu } from '../core/cpu.js';
 import { local_irq_disable, local_irq_enable } from '../core/irqflags.js';
 import { list_add_tail } from '../core/list.js';
+import { ownsCpu } from '../cpu/ownership.js';
 import { spin_lock, spin_unlock } from '../sync/spinlock.js';
 import {
   __GFP_DMA,
@@ -67,7 +68,7 @@ export function cache_grow(k: Cpu, cache: number, gfp: gfp_t, node: number, fram
   const mayWait = (gfp & __GFP_WAIT) !== 0;
   if (mayWait) local_irq_enable(k);
   const slab = makeSlab(k, cache, gfp, node, frame, offset);
-  if (slab !== 0) constructAll(k, cache, slab, mayWait);
+  if (slab !== 0) constructOrDrop(k, cache, slab, mayWait);
   if (mayWait) local_irq_disable(k);
   if (slab === 0) return false;
   const { i32 } = k;
@@ -143,6 +144,17 @@ function chainAll(k: Cpu, cache: number, slab: number): void {
   i32[bufctl + num - 1] = BUFCTL_END;
 }
 
+/** Constructs all objects. If the constructor throws, the slab goes again, without the destructor. */
+function constructOrDrop(k: Cpu, cache: number, slab: number, mayWait: boolean): void {
+  try {
+    constructAll(k, cache, slab, mayWait);
+  } catch (error) {
+    // When the machine stops, the thread may be no CPU any more.
+    if (ownsCpu(k)) dropSlab(k, cache, slab);
+    throw error;
+  }
+}
+
 /** Constructs all objects (cache_init_objs). */
 function constructAll(k: Cpu, cache: number, slab: number, mayWait: boolean): void {
   const { i32 } = k;
@@ -171,6 +183,12 @@ export function slab_destroy(k: Cpu, cache: number, slab: number): void {
   if (dtor !== 0 && !isPoisoned(k, cache)) {
     for (let i = 0; i < i32[cache + NUM]; i++) k.call(dtor, objectAddress(k, cache, slab, i), cache, 0);
   }
+  dropSlab(k, cache, slab);
+}
+
+/** Gives the pages of a slab back, and what describes it. */
+function dropSlab(k: Cpu, cache: number, slab: number): void {
+  const { i32 } = k;
   const pfn = slotFrame(i32[slab + SLAB.at.s_mem] - i32[slab + SLAB.at.colouroff] / 4);
   // Pages whose slab is described by a free object are no slab any more, wherever a thread may have died.
   if ((i32[cache + FLAGS] & CFLGS_OFF_SLAB) !== 0) freeSlot(k, i32[cache + SLABP_CACHE], wordSlot(k, slab));

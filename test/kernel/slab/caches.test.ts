@@ -88,6 +88,24 @@ describe('constructors', () => {
     return { machine, calls, objects, ctor };
   }
 
+  test.each([
+    ['a small object', 100],
+    ['one whose slab is described elsewhere', 1000],
+  ])('that throw cost no memory: %s', (_, size) => {
+    const machine = slabMachine();
+    const { k } = machine;
+    let calls = 0;
+    const ctor = register(machine, 'fail', () => {
+      if (++calls % 3 === 0) throw new Error('not in the mood');
+    });
+    const cache = k.kmem_cache_create('moody', size, 0, 0, ctor);
+    for (let i = 0; i < 3; i++)
+      expect(() => k.kmem_cache_alloc(cache, GFP_KERNEL)).toThrow('not in the mood');
+    expect(slabRow(k, 'moody')).toMatchObject({ objects: 0, slabs: 0 });
+    expect(faults(k)).toEqual([]);
+    expect(k.kmem_cache_destroy(cache)).toBe(0);
+  });
+
   test('run for all objects when a slab comes, one function as destructor when it goes', () => {
     const { machine, calls, objects, ctor } = counting();
     const { k } = machine;
