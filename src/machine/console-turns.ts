@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WaitGivenUp } from '../kernel/core/errors.js';
 import { makeContextIdle } from '../kernel/hotplug.js';
-import type { Kernel } from '../kernel/kernel.js';
 import { MachineStateError } from './machine-errors.js';
+import type { MachineState } from './machine-state.js';
 import { withCpusStopped } from './stop-machine.js';
 
 /** How long the console tries again what it needs a lock for. Milliseconds. */
@@ -10,23 +10,17 @@ const CONSOLE_LIMIT_MS = 10_000;
 
 /** What the console does that needs locks, or CPUs that stand still: patiently, and one thing after another. */
 export class ConsoleTurns {
-  readonly #console: () => Kernel;
-  readonly #mustRun: () => void;
+  readonly #state: MachineState;
   /** Ends when the last of the actions that change CPUs, which go one after another, has ended. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  /**
-   * @param console the kernel as the console sees it
-   * @param mustRun throws when the machine has stopped
-   */
-  constructor(console: () => Kernel, mustRun: () => void) {
-    this.#console = console;
-    this.#mustRun = mustRun;
+  constructor(state: MachineState) {
+    this.#state = state;
   }
 
   /** {@link withCpusStopped}; what needs stopped CPUs is done one after another. */
   stopped<Value>(cpus: readonly number[], action: () => Value): Promise<Value> {
-    return this.inTurn(() => this.patiently(() => withCpusStopped(this.#console(), cpus, action)));
+    return this.inTurn(() => this.patiently(() => withCpusStopped(this.#state.console, cpus, action)));
   }
 
   /**
@@ -34,7 +28,7 @@ export class ConsoleTurns {
    * needs. In between, this thread can learn that the one which holds the lock is dead.
    */
   async patiently<Value>(action: () => Value | Promise<Value>): Promise<Value> {
-    const k = this.#console();
+    const k = this.#state.console;
     const limit = k.platform.now() + CONSOLE_LIMIT_MS;
     for (;;) {
       try {
@@ -43,7 +37,7 @@ export class ConsoleTurns {
         if (!(error instanceof WaitGivenUp)) throw error;
         makeContextIdle(k);
         await sleep(1);
-        this.#mustRun();
+        this.#state.mustRun();
         if (k.platform.now() > limit) throw new MachineStateError(error.message);
       }
     }

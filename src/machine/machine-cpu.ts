@@ -1,12 +1,28 @@
-import type { Machine } from './machine.js';
+import { NR_IRQS } from '../kernel/core/interrupt-data.js';
+import { raise_irq } from '../kernel/cpu/irq-raise.js';
+import type { CpuPlug } from './cpu-plug.js';
+import type { CpuThreads } from './cpu-threads.js';
+import type { MachineState } from './machine-state.js';
+import { moduleUrl } from './module-url.js';
+
+/** The parts of a machine that a CPU is reached by. */
+export interface CpuParts {
+  readonly state: MachineState;
+  readonly threads: CpuThreads;
+  readonly plug: CpuPlug;
+  /** Resolves when no thread is asked for its stack: then it may be ended. */
+  traced(): Promise<void>;
+}
 
 /** One CPU of a machine, as the host sees it. */
 export class MachineCpu {
   readonly number: number;
-  readonly #machine: Machine;
+  readonly #parts: CpuParts;
 
-  constructor(machine: Machine, number: number) {
-    this.#machine = machine;
+  /** @internal See {@link Machine.cpu}. */
+  constructor(parts: CpuParts, number: number) {
+    parts.threads.check(number);
+    this.#parts = parts;
     this.number = number;
   }
 
@@ -20,8 +36,8 @@ export class MachineCpu {
    * @throws CpuDiedError when the CPU's thread dies meanwhile
    * @throws MachinePanicError when the machine panics meanwhile
    */
-  run(module: string | URL, exportName: string, args?: unknown): Promise<unknown> {
-    return this.#machine.runOn(this.number, module, exportName, args);
+  async run(module: string | URL, exportName: string, args?: unknown): Promise<unknown> {
+    return await this.#parts.threads.run(this.number, moduleUrl(module), exportName, args);
   }
 
   /**
@@ -31,12 +47,12 @@ export class MachineCpu {
    * @throws MachineStateError when it is the last one, is not online, or does not come to a poll
    */
   offline(): Promise<void> {
-    return this.#machine.offline(this.number);
+    return this.#parts.plug.pull(this.number);
   }
 
   /** Plugs the CPU in again; after its thread's death it gets a new one. */
   online(): Promise<void> {
-    return this.#machine.online(this.number);
+    return this.#parts.plug.plugIn(this.number);
   }
 
   /**
@@ -48,14 +64,21 @@ export class MachineCpu {
    * @throws MachineStateError when the CPU is not online
    */
   raise(irq: number): void {
-    this.#machine.raise(this.number, irq);
+    this.#parts.threads.online(this.number);
+    if (!Number.isInteger(irq) || irq < 0 || irq >= NR_IRQS) {
+      throw new RangeError(`IRQ ${irq}: a machine has IRQs 0 to ${NR_IRQS - 1}`);
+    }
+    raise_irq(this.#parts.state.console, this.number, irq);
   }
 
   /**
    * Ends the CPU's thread at once, wherever it is, only not before a module is loaded that it loads: a fault for tests
    * and stress. Resolves when it was dealt with.
    */
-  kill(): Promise<void> {
-    return this.#machine.kill(this.number);
+  async kill(): Promise<void> {
+    const thread = this.#parts.threads.online(this.number);
+    await this.#parts.traced();
+    await thread.kill();
+    await thread.ended;
   }
 }

@@ -2,24 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Piscina } from 'piscina';
 import { task_comm, task_pid, writeAllowed } from '../kernel/core/tasks.js';
 import { TASK } from '../kernel/core/task-struct.js';
-import type { Kernel } from '../kernel/kernel.js';
 import { prepareTask } from '../kernel/sched/kthread.js';
 import { closeLoadGate, type LoadGate, makeLoadGate } from './load-gate.js';
 import { MachineStateError, TaskDiedError, TaskError } from './machine-errors.js';
+import type { MachineState } from './machine-state.js';
 import type { Outcome } from './outcome.js';
 import type { TaskStart } from './task-thread.js';
-
-/** What the threads of tasks need of their machine. */
-export interface TaskHost {
-  readonly buffer: SharedArrayBuffer;
-  readonly epoch: bigint;
-  /** The kernel as the console sees it. */
-  console(): Kernel;
-  /** A number for a new thread, unique in the machine. */
-  nextThread(): number;
-  /** A task's thread has ended without having been told to: what is left of the task is to be cleared away. */
-  taskDied(task: number, thread: number, reason: string): Promise<void>;
-}
 
 /** A task that the host has started, on a thread of its own. */
 export interface MachineTask {
@@ -64,13 +52,20 @@ class TaskThread {
 /** The threads of tasks: each is a Piscina task that lasts as long as the task itself. */
 export class TaskThreads {
   readonly #pool: Piscina;
-  readonly #host: TaskHost;
+  readonly #state: MachineState;
+  readonly #onDeath: (task: number, thread: number, reason: string) => Promise<void>;
   /** By task. */
   readonly #threads = new Map<number, TaskThread>();
 
-  constructor(pool: Piscina, host: TaskHost) {
+  /** @param onDeath called when a task's thread, of that number, ends that nobody has told to */
+  constructor(
+    state: MachineState,
+    pool: Piscina,
+    onDeath: (task: number, thread: number, reason: string) => Promise<void>,
+  ) {
+    this.#state = state;
     this.#pool = pool;
-    this.#host = host;
+    this.#onDeath = onDeath;
   }
 
   /** Resolves when the threads of all tasks have ended, and what follows from that was done. */
@@ -94,7 +89,7 @@ export class TaskThreads {
    * @throws MachineStateError when there are too many
    */
   spawn(url: string, name: string, args: unknown, options: SpawnOptions): MachineTask {
-    const k = this.#host.console();
+    const k = this.#state.console;
     const task = prepareTask(k, options.name ?? name);
     if (task === 0) throw new MachineStateError('there are too many tasks');
     if (options.cpus !== undefined) {
@@ -136,16 +131,16 @@ export class TaskThreads {
   }
 
   #run(task: number, run?: TaskStart['run']): Promise<Outcome> {
-    const { buffer, epoch } = this.#host;
-    const k = this.#host.console();
+    const { console: k, epoch } = this.#state;
+    const { buffer } = this.#state.image;
     const [pid, comm] = [task_pid(k, task), task_comm(k, task)];
-    const thread = this.#host.nextThread();
+    const thread = this.#state.nextThread();
     const gate = makeLoadGate();
     const start: TaskStart = { buffer, epoch, thread, gate, task, ...(run === undefined ? {} : { run }) };
     const filename = new URL('../../workers/task.js', import.meta.url).href;
     const ended = (this.#pool.run(start, { filename }) as Promise<Outcome>).catch(async (cause: unknown) => {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      await this.#host.taskDied(task, thread, reason);
+      await this.#onDeath(task, thread, reason);
       throw new TaskDiedError(pid, comm, reason);
     });
     const entry = new TaskThread(thread, ended, gate);
