@@ -1,4 +1,5 @@
 import type { BenchHost } from './bench-host.js';
+import { markNotes, rowMarks } from './bench-marks.js';
 import type { BenchRow } from './bench-pages.js';
 import type { Spread } from './bench-spread.js';
 
@@ -14,9 +15,6 @@ const HEADINGS = [
   'pair/Atomics.add',
 ];
 
-/** A row whose CPUs had less of their cores than this is marked. */
-const QUIET_SHARE = 0.9;
-
 /** Columns that are text, by index; all others are numbers. */
 const LEFT = new Set([0, 4]);
 
@@ -29,15 +27,7 @@ export function benchHostLine(host: BenchHost): string {
 /** The rows as a table, with notes about what is marked in it. */
 export function benchTable(rows: readonly BenchRow[], host: BenchHost): string {
   const lines = alignTable([HEADINGS, ...rows.map(cells)], LEFT);
-  if (rows.some((row) => row.oversubscribed)) {
-    lines.push(`* more CPUs than the ${host.cores} host cores: they take turns`);
-  }
-  if (rows.some((row) => row.coreShare < QUIET_SHARE)) {
-    const percent = QUIET_SHARE * 100;
-    lines.push(
-      `~ less than ${percent} % of the cores: other work on this host, or CPUs that waited for each other`,
-    );
-  }
+  lines.push(...markNotes(rows, host));
   if (rows.some((row) => row.failures > 0)) {
     lines.push('! some allocations got nothing: the machine has too little memory for this row');
   }
@@ -45,15 +35,10 @@ export function benchTable(rows: readonly BenchRow[], host: BenchHost): string {
 }
 
 function cells(row: BenchRow): string[] {
-  const marks = [
-    row.oversubscribed ? '*' : '',
-    row.coreShare < QUIET_SHARE ? '~' : '',
-    row.failures > 0 ? '!' : '',
-  ].join('');
   return [
     row.workload,
     String(row.order),
-    `${row.cpus}${marks}`,
+    `${row.cpus}${rowMarks(row)}${row.failures > 0 ? '!' : ''}`,
     row.nsPerPair === null ? '-' : round(row.nsPerPair.median),
     row.nsPerPair === null ? '' : range(row.nsPerPair),
     round(row.millionPairsPerSecond.median),
@@ -63,12 +48,13 @@ function cells(row: BenchRow): string[] {
   ];
 }
 
-function range({ min, max }: Spread): string {
+/** The smallest and the largest. */
+export function range({ min, max }: Spread): string {
   return `(${round(min)}..${round(max)})`;
 }
 
 /** Three digits or so. */
-function round(value: number): string {
+export function round(value: number): string {
   if (value >= 100) return value.toFixed(0);
   return value.toFixed(value >= 10 ? 1 : 2);
 }

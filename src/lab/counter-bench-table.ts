@@ -1,5 +1,6 @@
 import type { BenchHost } from './bench-host.js';
-import { alignTable } from './bench-table.js';
+import { markNotes, rowMarks } from './bench-marks.js';
+import { alignTable, range, round } from './bench-table.js';
 import { type CounterRow, isWrong } from './counter-bench.js';
 
 const HEADINGS = [
@@ -17,9 +18,6 @@ const HEADINGS = [
 /** Columns that are text, by index; all others are numbers. */
 const LEFT = new Set([0, 4, 8]);
 
-/** A row whose CPUs had less of their cores than this is marked. */
-const QUIET_SHARE = 0.9;
-
 /** Characters of the longest bar. */
 const BAR_CELLS = 48;
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
@@ -27,15 +25,7 @@ const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 /** The rows as a table, with notes about what is marked in it. */
 export function counterTable(rows: readonly CounterRow[], host: BenchHost): string {
   const lines = alignTable([HEADINGS, ...rows.map((row) => cells(row, rows))], LEFT);
-  if (rows.some((row) => row.oversubscribed)) {
-    lines.push(`* more CPUs than the ${host.cores} host cores: they take turns`);
-  }
-  if (rows.some(isBusy)) {
-    const percent = QUIET_SHARE * 100;
-    lines.push(
-      `~ less than ${percent} % of the cores: other work on this host, or CPUs that waited for each other`,
-    );
-  }
+  lines.push(...markNotes(rows, host));
   return lines.join('\n');
 }
 
@@ -43,10 +33,10 @@ function cells(row: CounterRow, rows: readonly CounterRow[]): string[] {
   const { nsPerIncrement: ns, millionPerSecond } = row;
   return [
     row.kind,
-    `${row.cpus}${row.oversubscribed ? '*' : ''}${isBusy(row) ? '~' : ''}`,
+    `${row.cpus}${rowMarks(row)}`,
     row.reader ? String(row.reads) : '-',
     round(ns.median),
-    `(${round(ns.min)}..${round(ns.max)})`,
+    range(ns),
     round(millionPerSecond.median),
     speedUp(row, rows),
     round(row.atomicAdds),
@@ -63,10 +53,6 @@ function speedUp(row: CounterRow, rows: readonly CounterRow[]): string {
 function sumText(row: CounterRow): string {
   if (row.lost === 0) return 'exact';
   return isWrong(row) ? `WRONG: ${row.lost} of ${row.increments} lost` : `${row.lost} lost`;
-}
-
-function isBusy(row: CounterRow): boolean {
-  return row.coreShare < QUIET_SHARE;
 }
 
 /** Throughput without a reader as bars on a logarithmic scale: a bar that is as much longer is as many times faster. */
@@ -92,10 +78,4 @@ export function counterChart(rows: readonly CounterRow[]): string {
 function bar(share: number): string {
   const eighths = Math.max(1, Math.round(share * BAR_CELLS * 8));
   return '█'.repeat(eighths >> 3) + EIGHTHS[eighths & 7];
-}
-
-/** Three digits or so. */
-function round(value: number): string {
-  if (value >= 100) return value.toFixed(0);
-  return value.toFixed(value >= 10 ? 1 : 2);
 }

@@ -1,4 +1,5 @@
 import type { BenchHost } from './bench-host.js';
+import { markNotes, rowMarks } from './bench-marks.js';
 import type { Spread } from './bench-spread.js';
 import { alignTable } from './bench-table.js';
 import type { KmallocRow } from './kmalloc-bench.js';
@@ -11,24 +12,13 @@ const HEADINGS = ['workload', 'CPUs', 'allocator', 'ns/op', '(min..max)', 'M op/
 /** Columns that are text, by index; all others are numbers. */
 const LEFT = new Set([0, 2, 4]);
 
-/** A row whose CPUs had less of their cores than this is marked. */
-const QUIET_SHARE = 0.9;
-
 const TARGET_HEADINGS = ['', 'times', '(min..max)', 'target', ''];
 const TARGET_LEFT = new Set([0, 2, 3, 4]);
 
 /** The rows as a table, with notes about what is marked in it. */
 export function kmallocTable(rows: readonly KmallocRow[], host: BenchHost): string {
   const lines = alignTable([HEADINGS, ...rows.map((row) => cells(row, rows, host.cores))], LEFT);
-  if (rows.some((row) => row.oversubscribed)) {
-    lines.push(`* more CPUs than the ${host.cores} host cores: they take turns`);
-  }
-  if (rows.some(isBusy)) {
-    const percent = QUIET_SHARE * 100;
-    lines.push(
-      `~ less than ${percent} % of the cores: other work on this host, or CPUs that waited for each other`,
-    );
-  }
+  lines.push(...markNotes(rows, host));
   return lines.join('\n');
 }
 
@@ -38,7 +28,7 @@ function cells(row: KmallocRow, rows: readonly KmallocRow[], cores: number): str
   const faster = cpus === 1 ? undefined : speedUp(rows, row, cores);
   return [
     workload,
-    `${cpus}${row.oversubscribed ? '*' : ''}${isBusy(row) ? '~' : ''}`,
+    `${cpus}${rowMarks(row)}`,
     allocator,
     round(ns.median),
     range(ns),
@@ -46,10 +36,6 @@ function cells(row: KmallocRow, rows: readonly KmallocRow[], cores: number): str
     faster === undefined ? '' : faster.median.toFixed(2),
     kernel === undefined ? '' : round(timeRatio(kernel, row).median),
   ];
-}
-
-function isBusy({ coreShare }: KmallocRow): boolean {
-  return coreShare < QUIET_SHARE;
 }
 
 /** What was to be reached, as a table. */
