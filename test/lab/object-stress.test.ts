@@ -1,23 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { runObjectStress } from '../../dist/src/lab/object-stress.js';
 import type { ObjectStressOptions, ObjectStressResult } from '../../dist/src/lab/object-stress-result.js';
 import type { StressProgress } from '../../dist/src/lab/stress-result.js';
 import { Machine } from '../../dist/src/machine/machine.js';
+import { useMachines } from '../support/machines.js';
 
 const TAMPER = new URL('../../dist/test/modules/object-stress-tamper.js', import.meta.url).href;
 
-const machines: Machine[] = [];
-
-async function boot(preset: string): Promise<Machine> {
-  const machine = await Machine.boot(preset);
-  machines.push(machine);
-  return machine;
-}
-
-afterEach(async () => {
-  await Promise.all(machines.splice(0).map((machine) => machine.halt()));
-});
+const { boot } = useMachines((...args) => Machine.boot(...args));
 
 function stress(machine: Machine, options: Partial<ObjectStressOptions> = {}): Promise<ObjectStressResult> {
   return runObjectStress(machine, { workload: 'kmalloc', tasks: 4, seconds: 0.5, seed: 1, ...options });

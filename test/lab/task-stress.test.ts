@@ -1,25 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { StressFault } from '../../dist/src/lab/stress-fault.js';
 import type { StressProgress } from '../../dist/src/lab/stress-result.js';
 import { runTaskStress } from '../../dist/src/lab/task-stress.js';
 import type { TaskStressOptions, TaskStressResult } from '../../dist/src/lab/task-stress-result.js';
 import { Machine } from '../../dist/src/machine/machine.js';
+import { useMachines } from '../support/machines.js';
 
 const WORLD = new URL('../../dist/src/lab/task-stress-world.js', import.meta.url).href;
 const TAMPER = new URL('../../dist/test/modules/stress-tamper.js', import.meta.url).href;
 
-const machines: Machine[] = [];
-
-async function boot(preset: string): Promise<Machine> {
-  const machine = await Machine.boot(preset);
-  machines.push(machine);
-  return machine;
-}
-
-afterEach(async () => {
-  await Promise.all(machines.splice(0).map((machine) => machine.halt()));
-});
+const { boot } = useMachines((...args) => Machine.boot(...args));
 
 function stress(machine: Machine, options: Partial<TaskStressOptions> = {}): Promise<TaskStressResult> {
   return runTaskStress(machine, { tasks: 8, seconds: 1, seed: 1, ...options });
@@ -65,8 +56,7 @@ describe('stress of tasks', () => {
   });
 
   it('works with one CPU and one task', async () => {
-    const machine = await Machine.boot('tiny', { nodes: [{ memory: '16M', cpus: 1 }] });
-    machines.push(machine);
+    const machine = await boot('tiny', { nodes: [{ memory: '16M', cpus: 1 }] });
     expectPassed(await stress(machine, { tasks: 1, seconds: 0.5 }));
   });
 
