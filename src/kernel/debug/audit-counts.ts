@@ -1,6 +1,6 @@
 import { ANY_FREE, BLOCK_TAIL, COMPOUND, IN_USE, PAGE_SET, RESERVED, TWICE } from './audit-place.js';
 import type { AuditRun, AuditZone } from './audit-run.js';
-import type { ZoneRef } from './audit-violation.js';
+import type { ZoneRef } from './audit-violation-pages.js';
 
 /** Frames by where they are. What is lost, in two places, or cannot be told is in `total` alone. */
 export interface FrameCounts {

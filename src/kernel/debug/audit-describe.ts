@@ -8,16 +8,9 @@ import {
   describeSlabList,
   slabPageProblem,
 } from './audit-describe-slab.js';
-import type {
-  MismatchKind,
-  Place,
-  TaskPlace,
-  TaskRef,
-  Violation,
-  ViolationKind,
-  ViolationOf,
-  ZoneRef,
-} from './audit-violation.js';
+import type { MismatchKind, Violation, ViolationKind, ViolationOf } from './audit-violation.js';
+import type { Place, ZoneRef } from './audit-violation-pages.js';
+import type { TaskPlace, TaskRef } from './audit-violation-tasks.js';
 
 /** A violation in words: one sentence, with the page's last owner behind it if that is known. */
 export function describeViolation(violation: Violation): string {

@@ -1,6 +1,6 @@
 import { PAGE } from '../mm/page.js';
 import type { AuditRun, AuditZone } from './audit-run.js';
-import type { ListPlace } from './audit-violation.js';
+import type { ListPlace } from './audit-violation-pages.js';
 
 /** What a list has, as far as it could be followed. */
 export interface WalkedList {

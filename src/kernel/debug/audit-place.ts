@@ -1,6 +1,6 @@
 import { MIGRATE_NAMES } from '../mm/gfp.js';
 import { PCP_HOT } from '../mm/zone.js';
-import type { ListPlace, Place } from './audit-violation.js';
+import type { ListPlace, Place } from './audit-violation-pages.js';
 
 /** Where the audit found a frame: a number per frame in its place map. */
 

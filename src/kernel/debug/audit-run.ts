@@ -2,7 +2,8 @@ import { NR_MEM_SECTIONS, SECTION_PAGES } from '../../arch/page.js';
 import type { Cpu } from '../core/cpu.js';
 import type { FirmwareTables, Ram } from './audit-firmware.js';
 import { NOWHERE, placeOf, TWICE, UNCLEAR } from './audit-place.js';
-import type { Place, Violation, ViolationKind, ZoneRef } from './audit-violation.js';
+import type { Violation, ViolationKind } from './audit-violation.js';
+import type { Place, ZoneRef } from './audit-violation-pages.js';
 import { PAGE, references } from '../mm/page.js';
 
 /** Frames that physical memory can have at most. */

@@ -5,7 +5,7 @@ import { PAGE } from '../mm/page.js';
 import { ARRAYS, CACHE_NAME_BYTES, descriptorWords, KMEM_CACHE } from '../slab/kmem-cache.js';
 import { RESERVED } from './audit-place.js';
 import type { AuditRun, AuditZone } from './audit-run.js';
-import type { ObjectPlace } from './audit-violation.js';
+import type { ObjectPlace } from './audit-violation-slab.js';
 
 /** A cache as the audit sees it. */
 export interface AuditCache {

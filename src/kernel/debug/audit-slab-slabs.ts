@@ -9,7 +9,7 @@ import {
 import { walkLinks } from './audit-links.js';
 import { type AuditCache, type AuditSlab, ON_CHAIN, type SlabLook } from './audit-slab-look.js';
 import { claimPages, slabStart } from './audit-slab-pages.js';
-import type { SlabListName } from './audit-violation.js';
+import type { SlabListName } from './audit-violation-slab.js';
 import { checkLock } from './audit-zone-state.js';
 
 const LIST = KMEM_LIST3.at;

@@ -16,7 +16,7 @@ import {
   TASK_UNINTERRUPTIBLE,
 } from '../core/task-struct.js';
 import type { TaskLook } from './audit-task-look.js';
-import type { TaskPlace } from './audit-violation.js';
+import type { TaskPlace } from './audit-violation-tasks.js';
 
 const STATES = [TASK_RUNNING, TASK_INTERRUPTIBLE, TASK_UNINTERRUPTIBLE, TASK_STOPPED, TASK_DEAD];
 /** Where a task is that says so by `on_rq`. */

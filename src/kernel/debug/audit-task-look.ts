@@ -2,7 +2,8 @@ import { KERNEL, SYSTEM_RUNNING } from '../core/kernel-data.js';
 import { COMM_BYTES } from '../core/limits.js';
 import { TASK } from '../core/task-struct.js';
 import type { AuditRun } from './audit-run.js';
-import type { TaskPlace, TaskRef, Violation } from './audit-violation.js';
+import type { Violation } from './audit-violation.js';
+import type { TaskPlace, TaskRef } from './audit-violation-tasks.js';
 
 /** One look at all tasks: what it finds counts only if it is still so later. It writes nothing into the image. */
 export class TaskLook {

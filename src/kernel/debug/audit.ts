@@ -16,7 +16,8 @@ import { AuditRun, MAX_FRAMES } from './audit-run.js';
 import { auditSections } from './audit-sections.js';
 import { auditSlab } from './audit-slab.js';
 import { auditTasks } from './audit-tasks.js';
-import type { Violation, ViolationKind, ZoneRef } from './audit-violation.js';
+import type { Violation, ViolationKind } from './audit-violation.js';
+import type { ZoneRef } from './audit-violation-pages.js';
 import { auditLowmemReserve, auditTotals, auditZoneState } from './audit-zone-state.js';
 import { auditZonelists } from './audit-zonelists.js';
 
