@@ -23,14 +23,27 @@ function expectPassed(result: StressResult): void {
   expect(result.audit?.violations).toEqual([]);
 }
 
+/** Stresses a machine, again if need be: on an overloaded computer half a second is not enough for everything to happen. */
+async function stressUntil(
+  machine: Machine,
+  options: Partial<StressOptions>,
+  happened: (result: StressResult) => boolean,
+): Promise<StressResult> {
+  for (let i = 0; ; i++) {
+    const result = await stress(machine, options);
+    expectPassed(result);
+    if (happened(result) || i === 20) return result;
+  }
+}
+
 describe.each(STRESS_WORKLOADS)('workload %s', (workload) => {
   it.each(['tiny', 'x86_64-numa2'])('leaves nothing behind on %s', async (preset) => {
     const machine = await share(preset);
-    const result = await stress(machine, { workload });
-    expectPassed(result);
+    const allWorked = ({ cpus }: StressResult) => cpus.every(({ operations }) => operations > 0);
+    const result = await stressUntil(machine, { workload }, allWorked);
+    expect(allWorked(result)).toBe(true);
     expect(result.pages).toEqual({ before: result.pages?.before, after: result.pages?.before, missing: [] });
     expect(result.cpus.map(({ cpu }) => cpu)).toEqual(machine.onlineCpus());
-    for (const cpu of result.cpus) expect(cpu.operations).toBeGreaterThan(0);
     const { total } = result;
     expect(total.allocatedByOrder.reduce((sum, blocks) => sum + blocks, 0)).toBe(total.allocations);
     expect(total.failedByOrder.reduce((sum, blocks) => sum + blocks, 0)).toBe(total.failed);
@@ -40,15 +53,18 @@ describe.each(STRESS_WORKLOADS)('workload %s', (workload) => {
 });
 
 it('does what each workload is named for', async () => {
-  const orders = await stress(await share('tiny'), { workload: 'orders', seconds: 1 });
   // Not order 10: the machine may never have 4 MiB in one piece.
-  for (let order = 0; order < 10; order++) expect(orders.total.allocatedByOrder[order]).toBeGreaterThan(0);
+  const hasOrders = ({ total }: StressResult) =>
+    total.failed > 0 && total.allocatedByOrder.slice(0, 10).every((blocks) => blocks > 0);
+  const orders = await stressUntil(await share('tiny'), { workload: 'orders', seconds: 1 }, hasOrders);
+  expect(orders.total.allocatedByOrder.slice(0, 10)).not.toContain(0);
   expect(orders.total.failed).toBeGreaterThan(0);
-  const remote = await stress(await share('tiny'), { workload: 'remote-free' });
+  const hasRemote = ({ total }: StressResult) => total.received > 0;
+  const remote = await stressUntil(await share('tiny'), { workload: 'remote-free' }, hasRemote);
   expect(remote.total.received).toBeGreaterThan(0);
-  const numa = await stress(await share('x86_64-numa2'), { workload: 'numa' });
-  expect(numa.numa.other_node).toBeGreaterThan(0);
-  expect(numa.numa.interleave_hit).toBeGreaterThan(0);
+  const hasNodes = ({ numa }: StressResult) => numa.other_node > 0 && numa.interleave_hit > 0;
+  const numa = await stressUntil(await share('x86_64-numa2'), { workload: 'numa' }, hasNodes);
+  expect([numa.numa.other_node, numa.numa.interleave_hit]).not.toContain(0);
 });
 
 it('finds nothing with all checks of the kernel on', async () => {
