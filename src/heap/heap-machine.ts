@@ -18,9 +18,9 @@ import { HeapPlatform } from './heap-platform.js';
  */
 
 /** Most threads, unless the caller says otherwise. */
-export const DEFAULT_THREADS = 16;
+const DEFAULT_THREADS = 16;
 /** Least size: the allocator itself needs about half of it. */
-export const MIN_SIZE = SECTION_BYTES;
+const MIN_SIZE = SECTION_BYTES;
 export const MAX_SIZE = 4 * 1024 ** 3;
 
 /** What a heap is made of. */

@@ -10,9 +10,8 @@ import { type HowToStop, stopRun } from './stress-stop.js';
 // Words of the header.
 const STOP = 0;
 const TASKS = 1;
+/** From here on: the caches or pools that all tasks share, 24 at most. */
 const HANDLES = 8;
-/** Caches or pools that all tasks share, at most. */
-export const MAX_HANDLES = 24;
 const HEADER_DOUBLES = 32;
 
 // Words of a task's block, each written by one side in its own cache line.

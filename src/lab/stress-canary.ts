@@ -107,7 +107,7 @@ export function checkZero(
 }
 
 /** The CPU in a tag. */
-export function cpuOfTag(tag: number): number {
+function cpuOfTag(tag: number): number {
   return tag >>> 24;
 }
 

@@ -61,7 +61,7 @@ export const MAIL_HEAD = 0;
 export const MAIL_TAIL = 16;
 const MAIL_ENTRIES = 32;
 /** An entry: frame, order and flags, tag. */
-export const MAIL_ENTRY_WORDS = 4;
+const MAIL_ENTRY_WORDS = 4;
 
 /** With more CPUs than this the mailboxes are small: there are as many as pairs. */
 const MANY_CPUS = 32;

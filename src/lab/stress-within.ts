@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Machine } from '../machine/machine.js';
 
 /** How long the work at the beginning and at the end of a run may take. Milliseconds. */
-export const END_LIMIT_MS = 60_000;
+const END_LIMIT_MS = 60_000;
 
 /**
  * Waits for something, but not for ever.

@@ -1,4 +1,3 @@
-import { PAGE_SIZE } from '../arch/page.js';
 import { array, double, lineStart, struct, word, WORD_BYTES } from '../image/struct.js';
 import { KERNEL } from '../kernel/core/kernel-data.js';
 import { NR_CPUS } from '../kernel/core/limits.js';
@@ -231,9 +230,4 @@ export function freeWorld(k: Kernel, { pfn, world }: { pfn: number; world: numbe
   k.free_percpu(i32[world + WORLD.at.pointer]);
   k.free_percpu(i32[world + WORLD.at.interrupted]);
   k.__free_pages(pfn, orderOf(tasks));
-}
-
-/** Bytes of the block, for messages. */
-export function worldBytes(tasks: number): number {
-  return PAGE_SIZE << orderOf(tasks);
 }

@@ -30,7 +30,7 @@ export interface CpuTask {
 /** A barrier: [arrived, state], where state is one of the constants below. */
 export type Barrier = Int32Array;
 export const BARRIER_WAITING = 0;
-export const BARRIER_OPEN = 1;
+const BARRIER_OPEN = 1;
 export const BARRIER_ABORTED = 2;
 
 /**

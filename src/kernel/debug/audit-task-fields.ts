@@ -27,7 +27,7 @@ const PLACES: Readonly<Record<number, TaskPlace['in']>> = {
 };
 
 /** Whether a slot has a task: those that are not used any more, or were not yet, promise little. */
-export function isTaskSlot(look: TaskLook, slot: number): boolean {
+function isTaskSlot(look: TaskLook, slot: number): boolean {
   const { i32 } = look.run.k;
   const { cpus } = look.run;
   const task = look.taskAt(slot);

@@ -114,7 +114,7 @@ function checkNames(k: Cpu, name: string | number): void {
 }
 
 /** Under cache_chain_mutex, or at boot. */
-export function makeCache(
+function makeCache(
   k: Cpu,
   name: string | number,
   size: number,

@@ -10,11 +10,11 @@ import { SLAB_POISON } from './slab-flags.js';
 /** The patterns of objects (facts file, section 3.6): words around them, bytes in them. */
 
 /** Bytes of a free object, and its last one; bytes of one that was just allocated. */
-export const POISON_FREE = 0x6b;
-export const POISON_END = 0xa5;
-export const POISON_INUSE = 0x5a;
+const POISON_FREE = 0x6b;
+const POISON_END = 0xa5;
+const POISON_INUSE = 0x5a;
 /** Bytes at the end of an object that its user has not asked for. */
-export const SLACK_BYTE = 0xcc;
+const SLACK_BYTE = 0xcc;
 
 /** A red zone: whether the object is out. The words of a 64-bit machine are written as two, the lower first. */
 interface RedWord {

@@ -18,7 +18,7 @@ export const ZERO_SIZE_PTR = 16;
 const TABLE_LIMIT = 1024;
 export const CLASS_SHIFT = 5;
 /** Class of a request that no cache serves: of 0 bytes. The cache in its place has nothing. */
-export const NO_CLASS = MAX_GENERAL_CACHES - 1;
+const NO_CLASS = MAX_GENERAL_CACHES - 1;
 
 /** The class of each size up to TABLE_LIMIT, by the number of steps, rounded up. */
 export const CLASS_TABLE = makeTable();

@@ -169,7 +169,7 @@ function constructAll(k: Cpu, cache: number, slab: number, mayWait: boolean): vo
 }
 
 /** The kernel address of an object of a slab, as its user knows it. */
-export function objectAddress(k: Cpu, cache: number, slab: number, index: number): number {
+function objectAddress(k: Cpu, cache: number, slab: number, index: number): number {
   const slot = k.i32[slab + SLAB.at.s_mem] + (index * k.i32[cache + BUFFER_SIZE]) / 4;
   return slotAddress(k, slot) + k.i32[cache + OBJ_OFFSET];
 }
