@@ -46,28 +46,43 @@ export class HeapLock {
    */
   run<Result>(work: () => Result): Result {
     this.#enter();
+    let isWhole = true;
     try {
       return work();
     } catch (error) {
       if (error instanceof HeapError) throw error;
+      isWhole = false;
       this.#repair();
+      isWhole = true;
       throw new HeapError('CORRUPTED', `the heap failed: ${messageOf(error)}`, 0, error);
     } finally {
-      this.#leave();
+      this.#leave(isWhole);
     }
   }
 
   #enter(): void {
     const { i32 } = this.#image;
     if (Atomics.compareExchange(i32, LOCK, 0, this.#number) !== 0) this.#wait();
-    if (i32[DIRTY] !== 0) this.#repair();
+    if (i32[DIRTY] !== 0) this.#repairOrLeave();
     i32[this.#record + INSIDE] = 1;
     i32[DIRTY] = 1;
   }
 
-  #leave(): void {
+  /** If the heap cannot be repaired, the next one tries, and nobody waits for this thread. */
+  #repairOrLeave(): void {
+    let isWhole = false;
+    try {
+      this.#repair();
+      isWhole = true;
+    } finally {
+      if (!isWhole) this.#leave(false);
+    }
+  }
+
+  /** @param isWhole nothing is to be repaired */
+  #leave(isWhole: boolean): void {
     const { i32 } = this.#image;
-    i32[DIRTY] = 0;
+    i32[DIRTY] = isWhole ? 0 : 1;
     i32[this.#record + INSIDE] = 0;
     if ((Atomics.exchange(i32, LOCK, 0) & CONTENDED) !== 0) Atomics.notify(i32, LOCK, 1);
   }

@@ -39,22 +39,25 @@ export interface HeapStats {
 /** What a heap holds. Other threads go on meanwhile: what they allocate and free at this moment may count or not. */
 export function heapStats(core: HeapCore): HeapStats {
   const { image } = core;
-  const classes = core.lock.run(() => {
+  const { classes, pages, repairs } = core.lock.run(() => {
     core.buryDead();
-    return countClasses(core, true);
+    return {
+      classes: countClasses(core, true),
+      pages: freePages(core),
+      repairs: image.i32[HEAP.repairs],
+    };
   });
-  const free = core.lock.run(() => freePages(core)) * 4096;
   const living = core.places().filter((place) => memberAt(image, place) !== 0 && !isDead(image, place));
   return {
     size: image.buffer.byteLength,
     used: classes.reduce((sum, { size, used }) => sum + size * used, 0),
-    free: free + classes.reduce((sum, objects) => sum + objects.size * objects.free, 0),
+    free: pages * 4096 + classes.reduce((sum, objects) => sum + objects.size * objects.free, 0),
     classes,
     threads: {
       limit: image.i32[HEAP.threads],
       attached: living.map((place) => threadIdAt(image, place)),
     },
-    repairs: image.i32[HEAP.repairs],
+    repairs,
   };
 }
 

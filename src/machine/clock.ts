@@ -98,7 +98,7 @@ export class Clock {
   #look(): void {
     if (this.#stopped) return;
     const k = this.#k;
-    // Before looking: a timer that is added from now on rings.
+    // Before looking: a timer that is added from now on rings, if it is the next one that a CPU wakes for.
     Atomics.store(k.i32, ASLEEP, 1);
     const now = k.platform.now();
     const isTick = now - this.#lastTick >= this.#tickMs;

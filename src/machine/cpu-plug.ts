@@ -37,6 +37,8 @@ export class CpuPlug {
   async plugIn(cpu: number): Promise<void> {
     this.#state.mustRun();
     await this.#turns.inTurn(async () => {
+      // It may have stopped while others had their turn.
+      this.#state.mustRun();
       const k = this.#state.console;
       const state = cpuState(k, cpu);
       if (state === CPU_ONLINE) return;

@@ -95,6 +95,8 @@ export class CpuThread {
   /** Ends the thread wherever it is, as a crash would. */
   async kill(): Promise<void> {
     await this.mayEnd();
+    // If it has died meanwhile, the Node thread may be another one's already.
+    if (!this.alive) return;
     const worker = this.#pool.threads.find((thread) => thread.threadId === this.#threadId);
     await worker?.terminate();
   }

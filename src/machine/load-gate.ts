@@ -28,11 +28,14 @@ export function endLoad(gate: LoadGate): void {
 
 /** Loads something on the calling thread; does not return when that is to be ended. */
 export function loadInside<Value>(gate: LoadGate, load: () => Value): Value {
-  while (Atomics.compareExchange(gate, 0, OPEN, LOADING) === CLOSED) Atomics.wait(gate, 0, CLOSED);
+  let before = Atomics.compareExchange(gate, 0, OPEN, LOADING);
+  for (; before === CLOSED; before = Atomics.compareExchange(gate, 0, OPEN, LOADING))
+    Atomics.wait(gate, 0, CLOSED);
   try {
     return load();
   } finally {
-    endLoad(gate);
+    // A load inside another one leaves the gate to that.
+    if (before === OPEN) endLoad(gate);
   }
 }
 

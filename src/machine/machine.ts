@@ -117,6 +117,8 @@ export class Machine extends EventEmitter<MachineEvents> {
     try {
       await machine.#threads.boot();
     } catch (error) {
+      // From here on nobody starts another thread.
+      machine.#state.halted = true;
       await endThreads(machine.#all);
       throw error;
     }

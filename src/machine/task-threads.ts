@@ -126,6 +126,8 @@ export class TaskThreads {
     // One that has just started tells soon which Node thread it is.
     while (thread.threadId === undefined && this.#threads.get(task) === thread) await sleep(1);
     await thread.mayEnd();
+    // If the task has ended meanwhile, the Node thread may have another one already.
+    if (this.#threads.get(task) !== thread) return;
     await this.#pool.threads.find((worker) => worker.threadId === thread.threadId)?.terminate();
     await thread.ended.catch(() => undefined);
   }

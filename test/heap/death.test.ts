@@ -4,6 +4,7 @@ import { checkAllocator } from '../../src/heap/heap-check.js';
 import { HeapCore } from '../../src/heap/heap-core.js';
 import { makeHeapImage } from '../../src/heap/heap-machine.js';
 import { HEAP } from '../../src/heap/heap-layout.js';
+import { HeapLock } from '../../src/heap/heap-lock.js';
 import { heapStats, noteInternal } from '../../src/heap/heap-stats.js';
 import { join, leave } from '../../src/heap/heap-threads.js';
 import { endPresence } from '../../src/heap/presence.js';
@@ -169,6 +170,23 @@ describe('a thread that ends inside the allocator', () => {
     const { classes, repairs } = heapStats(core);
     expect([repairs, classes.reduce((sum, { used }) => sum + used, 0)]).toEqual([1, 0]);
     leave(image, core.membership);
+  });
+
+  it('is not what a repair that fails must be like: the lock is free, and the next one repairs', () => {
+    const image = makeHeapImage({ size: 4 * KIB * KIB, threads: 2 });
+    const membership = join(image);
+    const outcomes = ['fails', 'fails', 'works'];
+    const lock = new HeapLock(image, membership, () => {
+      if (outcomes.shift() === 'fails') throw new Error('no repair');
+    });
+    const fail = (): never => {
+      throw new RangeError('damaged');
+    };
+    expect(() => lock.run(fail)).toThrow('no repair');
+    expect(() => lock.run(() => 1)).toThrow('no repair');
+    expect(lock.run(() => 2)).toBe(2);
+    expect([outcomes, lock.run(() => 3)]).toEqual([[], 3]);
+    leave(image, membership);
   });
 
   it('may be followed by one that ends while it repairs what the first has left', () => {

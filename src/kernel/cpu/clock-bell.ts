@@ -23,7 +23,7 @@ export function ringClock(k: Cpu): void {
 
 /**
  * Something begins that the clock does not know of if it sleeps: a CPU is busy now, or a timer was added that comes
- * before all others of its CPU, whose base is not locked any more.
+ * before all others for which its CPU wakes, and whose base is not locked any more.
  */
 export function wakeClock(k: Cpu): void {
   if (Atomics.load(k.i32, ASLEEP) !== 0) ringClock(k);

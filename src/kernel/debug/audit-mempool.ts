@@ -1,8 +1,10 @@
 import { KERNEL } from '../core/kernel-data.js';
 import { SYM_MEMPOOL_ALLOC_PAGES, SYM_MEMPOOL_ALLOC_SLAB, SYM_MEMPOOL_KMALLOC } from '../core/symbols.js';
+import { ZERO_SIZE_PTR } from '../slab/general-caches.js';
+import { KMEM_CACHE } from '../slab/kmem-cache.js';
 import { doubleAt, MEMPOOL, MEMPOOL_MAGIC, poolData } from '../slab/mempool-chain.js';
 import { walkLinks } from './audit-links.js';
-import { IN_USE } from './audit-place.js';
+import { COMPOUND, IN_USE, TWICE, UNCLEAR } from './audit-place.js';
 import { IN_POOL, type SlabLook } from './audit-slab-look.js';
 import type { ViolationOf } from './audit-violation.js';
 import { checkLock } from './audit-zone-state.js';
@@ -47,7 +49,7 @@ function claim(look: SlabLook, what: string, word: number, words: number): boole
   const slot = look.slotOf(word);
   const object = slot < 0 ? 'no object' : look.userObjectAt(slot);
   if (object === 'unclear') return false;
-  if (object === 'no object' || words > object.slab.cache.words) {
+  if (object === 'no object' || words * 4 > look.run.k.i32[object.slab.cache.word + KMEM_CACHE.at.obj_size]) {
     look.reportStructure(what, word, 'lies in no object');
     return false;
   }
@@ -64,13 +66,14 @@ type ElementProblem = ViolationOf<'mempool-element'>['problem'];
 
 /** Of pools with functions of their own, nothing is known of elements. */
 function problemOfElement(look: SlabLook, pool: number, element: number): ElementProblem | undefined {
-  const { k, places, frames } = look.run;
+  const { k } = look.run;
   const alloc = k.i32[pool + MEMPOOL.at.alloc];
-  if (alloc === SYM_MEMPOOL_ALLOC_PAGES) {
-    const isInUse = element > 0 && element < frames && places[element] === IN_USE;
-    return isInUse ? undefined : 'is no block in use';
-  }
+  if (alloc === SYM_MEMPOOL_ALLOC_PAGES)
+    return isBlock(look.run.places[element]) ? undefined : 'is no block in use';
   if (alloc !== SYM_MEMPOOL_ALLOC_SLAB && alloc !== SYM_MEMPOOL_KMALLOC) return undefined;
+  // 0 bytes of kmalloc.
+  if (alloc === SYM_MEMPOOL_KMALLOC && element === ZERO_SIZE_PTR && k.i32[KERNEL.kmalloc_zero_size] !== 0)
+    return undefined;
   const slot = (element - k.space.PAGE_OFFSET) / 4;
   const object = slot >= 0 && slot < look.slots ? look.userObjectAt(slot) : 'no object';
   if (object === 'unclear') return undefined;
@@ -79,4 +82,10 @@ function problemOfElement(look: SlabLook, pool: number, element: number): Elemen
     return 'is of another cache';
   look.mark(object, IN_POOL);
   return undefined;
+}
+
+/** Whether a frame may be the first of a block in use. What was reported already may be anything. */
+function isBlock(place: number | undefined): boolean {
+  if (place === undefined) return false;
+  return place === IN_USE || place === COMPOUND || place === UNCLEAR || (place & TWICE) !== 0;
 }

@@ -24,10 +24,10 @@ import { wordSlot } from './slot.js';
  * @returns 0 when the cache now has no slab at all, else 1
  */
 export function kmem_cache_shrink(k: Cpu, cache: number): number {
-  checkCache(k, cache, 'kmem_cache_shrink');
   BUG_ON(k, in_interrupt(k), 'kmem_cache_shrink: called in an interrupt');
   mutex_lock(k, KERNEL.cache_chain_mutex);
   try {
+    checkCache(k, cache, 'kmem_cache_shrink');
     return shrinkCache(k, cache);
   } finally {
     mutex_unlock(k, KERNEL.cache_chain_mutex);
@@ -62,10 +62,11 @@ function hasObjectsOut(k: Cpu, list: number): boolean {
  * @returns 0; 1 when there are objects that did not come back: this is reported, and the cache stays
  */
 export function kmem_cache_destroy(k: Cpu, cache: number): number {
-  checkCache(k, cache, 'kmem_cache_destroy');
   BUG_ON(k, in_interrupt(k), 'kmem_cache_destroy: called in an interrupt');
   mutex_lock(k, KERNEL.cache_chain_mutex);
   try {
+    // Under the mutex: of two who destroy it, the second one finds none.
+    checkCache(k, cache, 'kmem_cache_destroy');
     unchainCache(k, cache);
     if (shrinkCache(k, cache) !== 0) {
       slab_error(k, 'kmem_cache_destroy', cache, "Can't free all objects");

@@ -66,7 +66,8 @@ export const KMEM_CACHE = struct('kmem_cache', {
  * Word offset in a cache of the table of arrays that the short ways of allocation and free use, one for each CPU. It is the
  * table of {@link ownArrays} once more, or, where each object has to be looked at (debugging, failure injection), it leads to
  * an array that is empty and full at once, so that these ways go no further. The last entry, for the console, is always so.
- * Written with the cache, and by the CPU itself in an interrupt.
+ * Written with the cache, by the CPU itself in an interrupt, and at the end of the cache by who ends it, when nobody else has
+ * it: then the last entry is 0.
  */
 export const ARRAYS = KMEM_CACHE.words;
 
@@ -146,8 +147,8 @@ export function descriptorWords(cpus: number, nodes: number, debug: number): num
 
 /**
  * `struct array_cache`: a stack of free objects. That of a CPU belongs to that CPU alone; one that is shared by the CPUs
- * of a node is under the node's list_lock; one for the objects of another node under `lock`. Files read `avail`, a
- * deliberate race.
+ * of a node is under the node's list_lock; one for the objects of another node under `lock`. Files and the reaper read
+ * `avail` without, a deliberate race: the reaper looks again under the lock.
  */
 export const ARRAY_CACHE = struct('array_cache', {
   avail: word,
@@ -201,7 +202,8 @@ export const BUFCTL_END = -1;
 /**
  * The bufctl of an object that is out, with debugging: whether a user has it, or the allocator itself, or whether it was freed
  * and lies in an array. Of an object that came from its slab into an array and was not used since, it is what it was in the
- * chain. Changed by who has the object, by Atomics, so that only one can free it; listings read it, a deliberate race.
+ * chain. Changed by who has the object, by Atomics, so that only one can free it, and by `kmem_cache_destroy`, which tells of it
+ * as a leak, by compareExchange; listings read it, a deliberate race.
  */
 export const BUFCTL_FREE = -2;
 export const BUFCTL_ACTIVE = -3;

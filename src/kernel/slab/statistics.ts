@@ -16,12 +16,11 @@ const {
   maxobjs: MAXOBJS,
   maxfreeable: MAXFREEABLE,
 } = CACHE_STATISTICS.at;
-const SLAB_BIT = DEBUG_SLAB;
 const FREE = KMEM_LIST3.at.slabs_free;
 
 /** Whether the caches of this machine count. */
 export function keepsStatistics(k: Cpu): boolean {
-  return (k.debug & SLAB_BIT) !== 0;
+  return (k.debug & DEBUG_SLAB) !== 0;
 }
 
 /**

@@ -6,7 +6,7 @@ import { describeViolation } from '../../../src/kernel/debug/audit-describe.js';
 import type { ViolationKind } from '../../../src/kernel/debug/audit-violation.js';
 import type { Kernel } from '../../../src/kernel/kernel.js';
 import { wordAt } from '../../../src/kernel/mm/access.js';
-import { GFP_KERNEL } from '../../../src/kernel/mm/gfp.js';
+import { __GFP_COMP, GFP_KERNEL } from '../../../src/kernel/mm/gfp.js';
 import { objectAt, secondRedZone, type SlabObject } from '../../../src/kernel/slab/debug-layout.js';
 import { ARRAY_CACHE, BUFCTL_ACTIVE, ENTRY, ownArrays, SLAB } from '../../../src/kernel/slab/kmem-cache.js';
 import { doubleAt, MEMPOOL } from '../../../src/kernel/slab/mempool-chain.js';
@@ -248,6 +248,14 @@ test('where somebody has died, objects in use may be half marked, but free ones 
   expect(faults(k)).toEqual([]);
   pokeByte(onChain.word * 4, 0);
   expect(kinds(audit(k).violations)).toEqual(['object-damaged']);
+});
+
+test('compound blocks and 0 bytes of kmalloc may be elements of a reserve', () => {
+  const machine = debugMachine({ slab: true }, { slabProfile: '2.6.24' });
+  const pool = machine.k.mempool_create(1, mempool_alloc_pages, mempool_free_pages, 2);
+  machine.k.mempool_resize(pool, 3, GFP_KERNEL | __GFP_COMP);
+  machine.k.mempool_create(2, mempool_kmalloc, mempool_kfree, 0);
+  expect(faults(machine.k)).toEqual([]);
 });
 
 test('an object that is just being constructed is as it should be, with what its user did not ask for', () => {
