@@ -90,12 +90,12 @@ function takeFromSlabs(k: Cpu, cache: number, list: number, array: number, batch
   while (filled < batch) {
     const slab = slabWithObjects(k, list);
     if (slab === 0) break;
-    while (i32[slab + SLAB.at.inuse] < num && filled < batch) {
+    do {
       i32[array + ENTRY + filled] = firstFree(k, cache, slab);
       filled++;
       i32[array + AVAIL] = filled;
       unchainFirst(k, slab);
-    }
+    } while (i32[slab + SLAB.at.inuse] < num && filled < batch);
     fileSlab(k, list, slab);
   }
   i32[list + FREE_OBJECTS] -= filled - before;
@@ -119,11 +119,16 @@ export function takeFromSlab(k: Cpu, cache: number, slab: number): number {
   return slot;
 }
 
-/** The slot of the first free object of a slab. Under list_lock. */
+/**
+ * The slot of the first free object of a slab. Under list_lock.
+ *
+ * @throws KernelBug when the slab has none, or its chain leads nowhere: after a double free, it may run in a circle
+ */
 function firstFree(k: Cpu, cache: number, slab: number): number {
   const { i32 } = k;
   const index = i32[slab + SLAB.at.free];
-  if (!(index >= 0 && index < i32[cache + KMEM_CACHE.at.num])) slab_corrupted(k, cache, slab);
+  const num = i32[cache + KMEM_CACHE.at.num];
+  if (!(index >= 0 && index < num && i32[slab + SLAB.at.inuse] < num)) slab_corrupted(k, cache, slab);
   return i32[slab + SLAB.at.s_mem] + (index * i32[cache + KMEM_CACHE.at.buffer_size]) / 4;
 }
 

@@ -139,3 +139,17 @@ test('with debug.slab, kfree does not take an address for one that is 16 GiB bel
   k.kfree(p);
   expect(faults(k)).toEqual([]);
 });
+
+test('when both copies of an object that was freed twice are back in their slab, a CPU stops instead of looping', () => {
+  const { k } = slabMachine();
+  const cache = k.kmem_cache_create('twice', 64, 0, 0);
+  // Two others stay out, so that the slab is not freed.
+  const [object] = allocate(k, cache, 3);
+  k.kmem_cache_free(cache, object);
+  k.kmem_cache_free(cache, object);
+  k.kmem_cache_shrink(cache);
+  const takeAll = () => {
+    for (let i = 0; i < 1000; i++) k.kmem_cache_alloc(cache, GFP_KERNEL);
+  };
+  expect(takeAll).toThrow(/Internal list corruption detected in cache 'twice'/);
+});
